@@ -123,9 +123,7 @@ func (j *jailed) reap() {
 	}
 	go func() {
 		debug.FreeOSMemory() // an init does next to nothing from here on
-		// The host sends nothing more: this returns when the host has closed
-		// its end or has died.
-		_, _ = unix.Read(controlFD, make([]byte, 1))
+		waitClosed(controlFD)
 		exit(0)
 	}()
 	for {
@@ -139,6 +137,20 @@ func (j *jailed) reap() {
 		}
 		send(report{Exit: exitOf(status)}, nil)
 		exit(0)
+	}
+}
+
+// waitClosed returns when the other end of the socket is closed: by the host,
+// or because the host has died. What is still to read is the end of the order,
+// of which the JSON decoder leaves a line break behind when its buffer was
+// full before it.
+func waitClosed(fd int) {
+	buf := make([]byte, 512)
+	for {
+		n, err := unix.Read(fd, buf)
+		if n <= 0 && !errors.Is(err, unix.EINTR) {
+			return
+		}
 	}
 }
 
