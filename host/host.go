@@ -87,6 +87,14 @@ func New(ctx context.Context, opts Options) (_ *Host, err error) {
 	if h.socket, err = h.home.SocketPath(); err != nil {
 		return nil, err
 	}
+	if dir := filepath.Dir(h.socket); dir != h.home.RunDir() {
+		// A folder for temporary files, made because the home's path is too
+		// long for a socket. It is not removed while somebody's socket is in it.
+		h.onClose(func(context.Context) error {
+			os.Remove(dir)
+			return nil
+		})
+	}
 	if h.log, err = event.OpenSQLite(ctx, h.home.EventsDB(), event.Options{Log: opts.Logger}); err != nil {
 		return nil, err
 	}

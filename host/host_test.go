@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"net"
 	"net/http"
 	"os"
@@ -283,6 +284,26 @@ func TestIdleHostLeaves(t *testing.T) {
 		r.served <- err
 	case <-time.After(10 * time.Second):
 		t.Error("it does not leave")
+	}
+}
+
+// TestSocketFolderIsRemoved: a home whose path is too long for a socket has its
+// socket elsewhere, which leaves nothing behind.
+func TestSocketFolderIsRemoved(t *testing.T) {
+	t.Parallel()
+	home, folder := newHome(t)
+	home += strings.Repeat("x", 120)
+	r := hostOf(t, home, folder, nil)
+	dir := filepath.Dir(r.host.Socket())
+	if dir == filepath.Join(home, "run") {
+		t.Fatalf("the socket is at %s, which was to be too long", r.host.Socket())
+	}
+	if _, err := r.Health(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	r.end()
+	if _, err := os.Lstat(dir); !errors.Is(err, fs.ErrNotExist) {
+		t.Errorf("%s is still there: %v", dir, err)
 	}
 }
 
