@@ -268,13 +268,13 @@ func TestQuit(t *testing.T) {
 
 func TestIdleHostLeaves(t *testing.T) {
 	t.Parallel()
-	r := newHost(t, func(o *host.Options) { o.IdleAfter = 50 * time.Millisecond })
+	r := newHost(t, func(o *host.Options) { o.IdleAfter = 2 * time.Second })
 	id := r.start("/work:go in.txt --ask")
 	r.until(id, host.KindQuestion)
 	select {
 	case err := <-r.served:
 		t.Fatalf("it left with a task at work: %v", err)
-	case <-time.After(300 * time.Millisecond):
+	case <-time.After(3 * time.Second):
 	}
 	if err := r.Stop(t.Context(), id); err != nil {
 		t.Fatal(err)
@@ -282,7 +282,7 @@ func TestIdleHostLeaves(t *testing.T) {
 	select {
 	case err := <-r.served:
 		r.served <- err
-	case <-time.After(10 * time.Second):
+	case <-time.After(30 * time.Second):
 		t.Error("it does not leave")
 	}
 }
