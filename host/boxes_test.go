@@ -106,31 +106,3 @@ func TestChoiceIsMadeOnce(t *testing.T) {
 		t.Errorf("probed %d times, want 2", jail.probed)
 	}
 }
-
-func TestLastError(t *testing.T) {
-	t.Parallel()
-	path := LogPath(t.TempDir())
-	if p := LastError(path); p != nil {
-		t.Errorf("without a log: %+v", p)
-	}
-	long := strings.Repeat("x", 200<<10)
-	for _, c := range []struct{ name, text, want string }{
-		{"empty", "", ""},
-		{"lines of a log", `{"level":"INFO"}` + "\n", ""},
-		{"a problem", `{"level":"INFO"}` + "\n" + `{"problem":{"code":"denied","message":"m"}}` + "\n", "m"},
-		{"a problem of an earlier host", `{"problem":{"message":"m"}}` + "\n" + `{"level":"INFO"}` + "\n", ""},
-		{"garbage at the end", `{"problem":{"message":"m"}}` + "\npanic: x\n", ""},
-		{"after a long line", long + "\n" + `{"problem":{"message":"m"}}` + "\n", "m"},
-	} {
-		if err := os.WriteFile(path, []byte(c.text), 0o600); err != nil {
-			t.Fatal(err)
-		}
-		got := ""
-		if p := LastError(path); p != nil {
-			got = p.Message
-		}
-		if got != c.want {
-			t.Errorf("%s: %q, want %q", c.name, got, c.want)
-		}
-	}
-}

@@ -1,12 +1,9 @@
 package host
 
 import (
-	"bytes"
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
 	"io/fs"
 	"log/slog"
 	"net"
@@ -233,35 +230,6 @@ func Prepare(ctx context.Context, dir string) (socket string, err error) {
 
 // LogPath is the file a background host writes its own log to.
 func LogPath(dir string) string { return filepath.Join(dir, "host.log") }
-
-// LastError returns the problem a background host wrote as its last line
-// before it ended, nil if there is none.
-func LastError(path string) *Problem {
-	f, err := os.Open(path)
-	if err != nil {
-		return nil
-	}
-	defer f.Close()
-	// The log grows for as long as the home is used: only its end is read.
-	if size, err := f.Seek(0, io.SeekEnd); err == nil {
-		_, err = f.Seek(max(size-maxLastLine, 0), io.SeekStart)
-		if err != nil {
-			return nil
-		}
-	}
-	data, err := io.ReadAll(io.LimitReader(f, maxLastLine))
-	if err != nil {
-		return nil
-	}
-	data = bytes.TrimSpace(data)
-	var last struct{ Problem *Problem }
-	if json.Unmarshal(data[bytes.LastIndexByte(data, '\n')+1:], &last) != nil {
-		return nil
-	}
-	return last.Problem
-}
-
-const maxLastLine = 64 << 10
 
 // NewEvent returns an event of a payload that no task recorded.
 func NewEvent(p EventPayload) (Event, error) { return event.New(p) }

@@ -102,16 +102,21 @@ func (p *pluginShowCmd) Run(a *app, ctx context.Context) error {
 		if pl.Name != p.Name {
 			continue
 		}
-		if p.JSON {
-			return a.printJSON(pl)
-		}
-		a.printPlugin(pl)
-		return nil
+		return a.showPlugin(pl, p.JSON)
 	}
 	return &pluginsdk.Error{
 		Kind: pluginsdk.ErrNotFound, Message: "there is no plugin " + p.Name,
 		Next: "choose one of: " + strings.Join(names, ", "),
 	}
+}
+
+// showPlugin prints a plugin as asked for.
+func (a *app) showPlugin(p host.Plugin, asJSON bool) error {
+	if asJSON {
+		return a.printJSON(p)
+	}
+	a.printPlugin(p)
+	return nil
 }
 
 func (a *app) printPlugin(p host.Plugin) {
@@ -132,7 +137,8 @@ func (a *app) printPlugin(p host.Plugin) {
 		fmt.Fprintf(out, "  skill %s\n", clean(s.ID))
 	}
 	for _, f := range p.Findings {
-		fmt.Fprintf(out, "  %s:%d:%d: %s: %s\n", clean(f.File), f.Line, f.Column, f.Severity, clean(f.Message))
+		f.Message = string(f.Severity) + ": " + f.Message
+		fmt.Fprintf(out, "  %s\n", clean(f.String()))
 		if f.Fix != "" {
 			fmt.Fprintf(out, "      fix: %s\n", clean(f.Fix))
 		}
@@ -153,11 +159,7 @@ func (p *pluginInstallCmd) Run(a *app, ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	if p.JSON {
-		return a.printJSON(got)
-	}
-	a.printPlugin(got)
-	return nil
+	return a.showPlugin(got, p.JSON)
 }
 
 // Help is shown by --help.
@@ -180,11 +182,7 @@ func (p *pluginUpdateCmd) Run(a *app, ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	if p.JSON {
-		return a.printJSON(got)
-	}
-	a.printPlugin(got)
-	return nil
+	return a.showPlugin(got, p.JSON)
 }
 
 type pluginRemoveCmd struct {

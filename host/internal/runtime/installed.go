@@ -196,7 +196,7 @@ func (p *Plugins) describeInto(ctx context.Context, tree string, l *lock) error 
 	if r.Plugin.State == catalog.Failed {
 		for _, f := range r.Plugin.Findings {
 			if f.Severity == "error" {
-				return pluginsdk.Invalid(f.Fix, "the plugin in %s cannot be used: %s:%d:%d: %s", l.Origin, f.File, f.Line, f.Column, f.Message)
+				return pluginsdk.Invalid(f.Fix, "the plugin in %s cannot be used: %s", l.Origin, f)
 			}
 		}
 		return pluginsdk.Invalid("", "the plugin in %s cannot be used", l.Origin)
