@@ -17,7 +17,9 @@ type Host interface {
 	Generate(ctx context.Context, req *Prompt) (*Text, error)
 	// Ask puts a question to the person and waits for the answer. When nobody
 	// can answer (a script, a scheduled run) it returns [ErrUnavailable] at
-	// once. On a re-run the answer already given is returned by Question.ID.
+	// once: a handler that can, goes on without the answer; one that returns
+	// the error leaves the task waiting for it, and is run again from the top
+	// when it is there. On a re-run the answer already given is returned by Question.ID.
 	Ask(ctx context.Context, q Question) (Answer, error)
 	Report() Reporter
 }
