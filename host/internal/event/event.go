@@ -276,6 +276,19 @@ func prepare(task string, events []Event, now func() time.Time) ([]Event, error)
 	return out, nil
 }
 
+// Check says why an event could not stand in a log, whatever its sequence.
+func Check(e Event) error {
+	e.Seq = 0
+	if err := checkTask(e.Task); err != nil {
+		return err
+	}
+	if e.Kind.Transient() {
+		return fmt.Errorf("a %s event is transient and cannot be stored: %w", e.Kind, pluginsdk.ErrInvalid)
+	}
+	_, err := normal(e.Task, e, time.Now)
+	return err
+}
+
 // normal checks one event and returns it with its task and time, its data
 // compact and its sequence 0.
 func normal(task string, e Event, now func() time.Time) (Event, error) {

@@ -180,6 +180,7 @@ func TestPayloads(t *testing.T) {
 			`{"step":"s","artifacts":[` + artifactJSON + `],"facts":[{` + factJSON + `}],"brief":"b"}`,
 		},
 		{event.StepApplied{Step: "s", Changes: []event.Change{{Path: "a", Change: "created", Undoable: true}}}, "step.applied", `{"step":"s","changes":[{"path":"a","change":"created","undoable":true}]}`},
+		{event.StepApplied{Step: "s", Changes: []event.Change{{Path: "a", Change: "modified", SHA256: "0f"}}}, "step.applied", `{"step":"s","changes":[{"path":"a","change":"modified","undoable":false,"sha256":"0f"}]}`},
 		{event.StepFailed{Step: "s", Error: wrong}, "step.failed", `{"step":"s","error":{"code":"invalid","message":"m","next":"n"}}`},
 		{event.PluginFailed{Plugin: "p", Reason: "r"}, "plugin.failed", `{"plugin":"p","reason":"r"}`},
 		{event.TaskStopping{}, "task.stopping", `{}`},

@@ -46,3 +46,9 @@ func (l *SQLite) Start(ctx context.Context, task string, e Event) (taken func() 
 	}()
 	return func() bool { return r.state.Load() != waiting }, func() error { <-done; return err }
 }
+
+// WithFault returns options of a log whose upgrade asks fault at each stage.
+func WithFault(o Options, fault func(stage string) error) Options {
+	o.fault = fault
+	return o
+}

@@ -45,6 +45,9 @@ func (l *SQLite) explain(doing string, err error) error {
 		fault.Kind = pluginsdk.ErrInvalid
 		fault.Message = fmt.Sprintf("%s event log %s: the file is damaged (%v); it was left as it is", doing, l.path, e)
 		fault.Next = "restore it from a backup, or move it away to begin with an empty history"
+		if backup := l.lastBackup(); backup != "" {
+			fault.Next = "restore it from " + backup + ", a copy from before an upgrade, or move it away to begin with an empty history"
+		}
 	case sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED:
 		fault.Kind = pluginsdk.ErrConflict
 		fault.Message = fmt.Sprintf("%s event log %s: another program holds it", doing, l.path)

@@ -21,6 +21,7 @@ type Log interface {
 	Appender
 	Reader
 	Lister
+	Finder
 	Leaser
 	// Close waits for appends under way, ends subscriptions with [ErrClosed]
 	// and releases what the log holds. It may be called more than once.
@@ -146,7 +147,7 @@ func (h *Head) follow(e Event) {
 		h.Status = StatusRunning
 	case KindTaskStopping:
 		h.Status = StatusStopping
-	case KindTaskDone:
+	case KindTaskDone, KindTaskImported:
 		var p struct{ Status Status }
 		if json.Unmarshal(e.Data, &p) == nil && p.Status != "" {
 			h.Status = p.Status

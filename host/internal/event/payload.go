@@ -30,12 +30,15 @@ const (
 	KindPluginFailed Kind = "plugin.failed"
 	KindTaskStopping Kind = "task.stopping"
 	KindTaskUndone   Kind = "task.undone"
+	KindTaskImported Kind = "task.imported"
 	KindTaskDone     Kind = "task.done"
 )
 
 // Transient reports whether events of this kind are only for those who watch:
 // they have sequence 0, are published and never stored.
-func (k Kind) Transient() bool { return k == KindProgress }
+func (k Kind) Transient() bool {
+	return k == KindProgress || k == KindModelDelta || k == KindModelRetry
+}
 
 func (k Kind) valid() bool {
 	if k == "" || len(k) > maxKind {
@@ -77,6 +80,19 @@ type TaskCreated struct {
 	Folders          []string `json:"folders,omitempty"` // the granted folders, absolute
 	SandboxRequested string   `json:"sandbox_requested,omitempty"`
 	Mode             string   `json:"mode,omitempty"`
+	// Model is the model asked for, empty for the connection's own. Light is a
+	// conversation without tools and folders.
+	Model string `json:"model,omitempty"`
+	Light bool   `json:"light,omitempty"`
+	// NoInternet keeps the task off the network.
+	NoInternet bool `json:"no_internet,omitempty"`
+	// Budget is the most the task and its sub-agents may cost, in US dollars;
+	// empty: the setting's.
+	Budget string `json:"budget,omitempty"`
+	// ReadOnly refuses every change of the granted folders.
+	ReadOnly bool `json:"read_only,omitempty"`
+	// Agent is set for a sub-agent's task: its definition's id, or "general".
+	Agent string `json:"agent,omitempty"`
 	// Cwd is where the person stood, for relative paths in Input.
 	Cwd         string   `json:"cwd,omitempty"`
 	PluginDirs  []string `json:"plugin_dirs,omitempty"`
@@ -100,6 +116,9 @@ type StepStarted struct {
 	Plugin  string            `json:"plugin,omitempty"`
 	Command string            `json:"command,omitempty"`
 	Values  map[string]string `json:"values,omitempty"` // the parsed arguments
+	// Model is the model that goes on when the handler is done, empty where
+	// there is none.
+	Model string `json:"model,omitempty"`
 }
 
 // Plan replaces the list of what a step is going to do.
@@ -175,6 +194,13 @@ type TaskStopping struct {
 	Reason string `json:"reason,omitempty"`
 }
 
+// TaskImported ends a log that was made elsewhere and read in here. Nothing in
+// it is done again.
+type TaskImported struct {
+	// Status is the task's from here on: never one of a task at work.
+	Status Status `json:"status"`
+}
+
 // TaskUndone lists what an undo did.
 type TaskUndone struct {
 	Reversals []Reversal `json:"reversals"`
@@ -218,6 +244,9 @@ type Change struct {
 	Change   string `json:"change"` // created, modified, moved or deleted
 	From     string `json:"from,omitempty"`
 	Undoable bool   `json:"undoable"`
+	// SHA256 is that of the content after the change, in hex; empty for a
+	// folder, a deletion, and a move, which reads nothing.
+	SHA256 string `json:"sha256,omitempty"`
 }
 
 // Reversal is what an undo did about one change.
@@ -232,7 +261,12 @@ type Usage struct {
 	ModelCalls   int64 `json:"model_calls"`
 	InputTokens  int64 `json:"input_tokens"`
 	OutputTokens int64 `json:"output_tokens"`
-	DurationMS   int64 `json:"duration_ms"`
+	// CacheReadTokens is the part of InputTokens that came from the cache.
+	CacheReadTokens int64 `json:"cache_read_tokens,omitempty"`
+	// Cost is in US dollars, a decimal, with that of sub-agents; empty when
+	// nothing was priced.
+	Cost       string `json:"cost,omitempty"`
+	DurationMS int64  `json:"duration_ms"`
 }
 
 // Error is an error for the person, as JSON.
@@ -304,6 +338,9 @@ func (PluginFailed) EventKind() Kind { return KindPluginFailed }
 
 // EventKind returns [KindTaskStopping].
 func (TaskStopping) EventKind() Kind { return KindTaskStopping }
+
+// EventKind returns [KindTaskImported].
+func (TaskImported) EventKind() Kind { return KindTaskImported }
 
 // EventKind returns [KindTaskUndone].
 func (TaskUndone) EventKind() Kind { return KindTaskUndone }

@@ -11,9 +11,9 @@ import (
 	"os"
 	"path/filepath"
 	"runtime"
-	"strconv"
 	"strings"
 	"sync"
+	"syscall"
 	"time"
 
 	"modernc.org/sqlite"
@@ -24,31 +24,9 @@ import (
 // The file's format. A host reads files of its own version only: an older one
 // is migrated when it is opened, a newer one is refused.
 const (
-	schemaVersion = 1
+	schemaVersion = 2
 	applicationID = 0x636f776b // "cowk"
 )
-
-// An event's id is its task's number and its sequence, so that one b-tree
-// holds a task's events side by side and an append touches no index. Heads are
-// kept in the same transaction; a higher number is a newer task.
-const schema = `
-CREATE TABLE task (
-	no      INTEGER PRIMARY KEY,
-	id      TEXT NOT NULL UNIQUE,
-	parent  TEXT NOT NULL,
-	title   TEXT NOT NULL,
-	status  TEXT NOT NULL,
-	created INTEGER NOT NULL,
-	updated INTEGER NOT NULL,
-	last    INTEGER NOT NULL
-);
-CREATE INDEX task_parent ON task(parent) WHERE parent != '';
-CREATE TABLE event (
-	id   INTEGER PRIMARY KEY, -- task.no << 32 | seq
-	time INTEGER NOT NULL,    -- nanoseconds since 1970
-	kind TEXT NOT NULL,
-	data BLOB
-);`
 
 // seqBits is the room for the sequence in an event's id.
 const seqBits = 32
@@ -59,6 +37,12 @@ type Options struct {
 	Now func() time.Time
 	// Log gets what an operator may want to know; nil discards it.
 	Log *slog.Logger
+	// ReadOnly opens an existing log for reading, also one on a disk that
+	// cannot be written and one of an older version. Appends are refused as
+	// [pluginsdk.ErrDenied].
+	ReadOnly bool
+
+	fault func(stage string) error // injects faults into a migration, for tests
 }
 
 // SQLite is a log in one SQLite file in WAL mode. Appends go through one
@@ -72,62 +56,87 @@ type SQLite struct {
 	feed feed
 	read *sql.DB
 
-	writer *writer
-	once   sync.Once
-	err    error // of Close
+	fault   func(stage string) error
+	indexed bool    // there is an index of the events usage is found by
+	writer  *writer // nil when the log is read-only
+	once    sync.Once
+	err     error // of Close
 }
 
 var _ Log = (*SQLite)(nil)
 
 // OpenSQLite opens the log in the file at path and creates it if it is absent.
-// The folder must exist. A file that is damaged, read-only, not a log or from a
-// newer version is refused with a [*pluginsdk.Error] and left as it is.
+// The folder must exist. A file of an older version is brought to this one; a
+// copy of it stays beside it. A file that is damaged, read-only, not a log or
+// from a newer version is refused with a [*pluginsdk.Error] and left as it is.
 func OpenSQLite(ctx context.Context, path string, opts Options) (*SQLite, error) {
 	path, err := filepath.Abs(path)
 	if err != nil {
 		return nil, fmt.Errorf("open event log %s: %w", path, err)
 	}
-	l := &SQLite{path: path, now: opts.Now, log: opts.Log}
+	l := &SQLite{path: path, now: opts.Now, log: opts.Log, fault: opts.fault}
 	if l.now == nil {
 		l.now = time.Now
 	}
 	if l.log == nil {
 		l.log = slog.New(slog.DiscardHandler)
 	}
+	if l.fault == nil {
+		l.fault = func(string) error { return nil }
+	}
+	if opts.ReadOnly {
+		if err := l.openReadOnly(ctx); err != nil {
+			return nil, err
+		}
+		return l, nil
+	}
 	if err := prepareFile(path); err != nil {
 		return nil, err
 	}
-	write, err := openDB(path, "immediate", "synchronous(FULL)", "journal_size_limit(67108864)")
-	if err != nil {
+	if err := l.upgrade(ctx); err != nil {
 		return nil, l.explain("open", err)
+	}
+	if err := l.open(ctx); err != nil {
+		return nil, l.explain("open", err)
+	}
+	return l, nil
+}
+
+// open opens the connections to a file of this version.
+func (l *SQLite) open(ctx context.Context) error {
+	write, err := openDB(l.path, "immediate", writePragmas...)
+	if err != nil {
+		return err
 	}
 	write.SetMaxOpenConns(1)
 	conn, err := write.Conn(ctx)
 	if err == nil {
-		err = l.migrate(ctx, conn)
-	}
-	if err == nil {
 		err = l.walMode(ctx, conn)
 	}
 	if err == nil {
-		l.read, err = openDB(path, "deferred", "query_only(1)")
+		l.read, err = openDB(l.path, "deferred", "query_only(1)")
 	}
 	if err == nil {
-		l.read.SetMaxOpenConns(4)
-		l.read.SetMaxIdleConns(4)
+		l.limitReaders()
 		l.writer, err = newWriter(ctx, l, write, conn)
 	}
-	if err != nil {
-		if conn != nil {
-			err = errors.Join(err, conn.Close())
-		}
-		write.Close()
-		if l.read != nil {
-			l.read.Close()
-		}
-		return nil, l.explain("open", err)
+	if err == nil {
+		l.indexed = true
+		return nil
 	}
-	return l, nil
+	if conn != nil {
+		err = errors.Join(err, conn.Close())
+	}
+	write.Close()
+	if l.read != nil {
+		l.read.Close()
+	}
+	return err
+}
+
+func (l *SQLite) limitReaders() {
+	l.read.SetMaxOpenConns(4)
+	l.read.SetMaxIdleConns(4)
 }
 
 // Append implements [Appender].
@@ -135,6 +144,9 @@ func (l *SQLite) Append(ctx context.Context, task string, expect int64, events .
 	events, err := prepare(task, events, l.now)
 	if err != nil {
 		return 0, appendError(task, err)
+	}
+	if l.writer == nil {
+		return 0, appendError(task, l.readOnly())
 	}
 	last, err := l.writer.append(ctx, &request{task: task, expect: expect, events: events})
 	return last, appendError(task, err)
@@ -146,19 +158,28 @@ func (l *SQLite) Publish(task string, e Event) error { return l.feed.transient(t
 // Close implements [Log].
 func (l *SQLite) Close() error {
 	l.once.Do(func() {
-		l.writer.drain()
+		if l.writer != nil {
+			l.writer.drain()
+		}
 		l.feed.close()
-		l.err = errors.Join(l.read.Close(), l.writer.close())
+		l.err = l.read.Close()
+		if l.writer != nil {
+			l.err = errors.Join(l.err, l.writer.close())
+		}
 	})
 	return l.err
 }
 
 func openDB(path, lock string, pragmas ...string) (*sql.DB, error) {
+	return openURI(path, url.Values{"_txlock": {lock}}, pragmas...)
+}
+
+func openURI(path string, q url.Values, pragmas ...string) (*sql.DB, error) {
 	slash := filepath.ToSlash(path)
 	if !strings.HasPrefix(slash, "/") {
 		slash = "/" + slash // file:///C:/…
 	}
-	q := url.Values{"_pragma": append([]string{"busy_timeout(5000)"}, pragmas...), "_txlock": {lock}}
+	q["_pragma"] = append([]string{"busy_timeout(5000)"}, pragmas...)
 	u := url.URL{Scheme: "file", Path: slash, RawQuery: q.Encode(), OmitHost: true}
 	c, err := sqlite.NewConnector(u.String())
 	if err != nil {
@@ -194,7 +215,7 @@ func prepareFile(path string) error {
 func fileError(path string, err error) error {
 	kind, next := pluginsdk.ErrUnavailable, "check the folder and try again"
 	switch {
-	case errors.Is(err, fs.ErrPermission):
+	case errors.Is(err, fs.ErrPermission), errors.Is(err, syscall.EROFS):
 		kind, next = pluginsdk.ErrDenied, "make it writable or use another COWORK_HOME"
 	case errors.Is(err, fs.ErrNotExist):
 		kind, next = pluginsdk.ErrNotFound, "create its folder first"
@@ -233,49 +254,4 @@ func (l *SQLite) walMode(ctx context.Context, conn *sql.Conn) error {
 		}
 	}
 	return nil
-}
-
-// migrate brings the file to this version's format, in one transaction.
-func (l *SQLite) migrate(ctx context.Context, conn *sql.Conn) error {
-	tx, err := conn.BeginTx(ctx, nil) // takes the write lock: shows a read-only file
-	if err != nil {
-		return err
-	}
-	defer tx.Rollback() //nolint:errcheck // after Commit it does nothing
-	var version, app, tables int
-	err = tx.QueryRowContext(ctx, `SELECT (SELECT user_version FROM pragma_user_version),
-		(SELECT application_id FROM pragma_application_id), (SELECT count(*) FROM sqlite_master)`).
-		Scan(&version, &app, &tables)
-	if err != nil {
-		return err
-	}
-	empty := version == 0 && app == 0 && tables == 0
-	switch {
-	case !empty && app != applicationID:
-		return pluginsdk.Invalid("move it away or use another COWORK_HOME",
-			"%s is a database of another program, not an event log", l.path)
-	case version > schemaVersion:
-		return &pluginsdk.Error{
-			Kind:    pluginsdk.ErrUnsupported,
-			Message: fmt.Sprintf("the event log %s was written by a newer cowork (format %d, this one knows %d)", l.path, version, schemaVersion),
-			Next:    "upgrade cowork or use another COWORK_HOME",
-		}
-	case !empty && version == schemaVersion:
-		// Prove that the tables are there before anything relies on them.
-		_, err := tx.ExecContext(ctx, `SELECT id, time, kind, data FROM event WHERE id < 0 UNION ALL
-			SELECT no, created, id, title FROM task WHERE no < 0`)
-		return err
-	case !empty:
-		return pluginsdk.Invalid("move it away or use another COWORK_HOME", "the event log %s has no format version", l.path)
-	}
-	for _, q := range []string{
-		schema,
-		"PRAGMA application_id = " + strconv.Itoa(applicationID),
-		"PRAGMA user_version = " + strconv.Itoa(schemaVersion),
-	} {
-		if _, err := tx.ExecContext(ctx, q); err != nil {
-			return err
-		}
-	}
-	return tx.Commit()
 }

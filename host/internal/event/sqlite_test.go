@@ -296,7 +296,7 @@ func TestOpenRefuses(t *testing.T) {
 	}{
 		{"a newer version", func(t *testing.T, path string) {
 			filled(t, path)
-			sqlExec(t, path, "PRAGMA user_version = 2")
+			sqlExec(t, path, "PRAGMA user_version = 99")
 		}, pluginsdk.ErrUnsupported, "newer cowork"},
 		{"another program's database", func(t *testing.T, path string) {
 			sqlExec(t, path, "CREATE TABLE event (id INTEGER)")

@@ -50,6 +50,9 @@ func Run(t *testing.T, s Suite) {
 		{"transient events", transientEvents},
 		{"transient events keep their place", transientOrder},
 		{"transient flood", transientFlood},
+		{"find usage", findUsage},
+		{"find many", findMany},
+		{"find refused", findRefused},
 		{"cancelled", cancelled},
 		{"closed", closed},
 	}
