@@ -9,6 +9,14 @@ import (
 	"github.com/cowork-host/cowork/pluginsdk"
 )
 
+// The kinds of error of a home that can be read and not written.
+var (
+	// ErrFull is a [pluginsdk.ErrUnavailable].
+	ErrFull = fmt.Errorf("full: %w", pluginsdk.ErrUnavailable)
+	// ErrReadOnly is a [pluginsdk.ErrDenied].
+	ErrReadOnly = fmt.Errorf("read-only: %w", pluginsdk.ErrDenied)
+)
+
 // explain turns an error of the file system into one for the person.
 func explain(path string, err error) error {
 	var perr *fs.PathError
@@ -17,7 +25,7 @@ func explain(path string, err error) error {
 	}
 	denied := func(what string) error {
 		return &pluginsdk.Error{
-			Kind:    pluginsdk.ErrDenied,
+			Kind:    ErrReadOnly,
 			Message: fmt.Sprintf("%s cannot be written: %s", path, what),
 			Next:    "make it writable or " + otherHome,
 		}
@@ -25,7 +33,7 @@ func explain(path string, err error) error {
 	switch {
 	case noSpace(err):
 		return &pluginsdk.Error{
-			Kind:    pluginsdk.ErrUnavailable,
+			Kind:    ErrFull,
 			Message: fmt.Sprintf("there is no space left on the disk of %s", path),
 			Next:    "free some space or " + otherHome,
 		}
@@ -49,7 +57,7 @@ func explain(path string, err error) error {
 
 func readOnly(path string) error {
 	return &pluginsdk.Error{
-		Kind:    pluginsdk.ErrDenied,
+		Kind:    ErrReadOnly,
 		Message: fmt.Sprintf("%s is read-only", path),
 		Next:    "make it writable or " + otherHome,
 	}

@@ -71,6 +71,28 @@ func Open(ctx context.Context, path string) (*Home, error) {
 	return h, nil
 }
 
+// OpenReadOnly opens a home that is there, and changes nothing of it: for one
+// on a disk that is full or cannot be written. One that is not there, or has
+// no version, is a [pluginsdk.ErrNotFound].
+func OpenReadOnly(ctx context.Context, path string) (*Home, error) {
+	if err := ctx.Err(); err != nil {
+		return nil, err
+	}
+	abs, err := filepath.Abs(path)
+	if err != nil {
+		return nil, explain(path, err)
+	}
+	h := &Home{path: abs}
+	found, err := h.checkVersion()
+	if err == nil && !found {
+		err = &pluginsdk.Error{Kind: pluginsdk.ErrNotFound, Message: "there is no COWORK_HOME at " + abs, Next: otherHome}
+	}
+	if err != nil {
+		return nil, err
+	}
+	return h, nil
+}
+
 // Path is the folder, absolute.
 func (h *Home) Path() string { return h.path }
 

@@ -352,3 +352,26 @@ func symlink(t *testing.T, target, path string) {
 		t.Fatal(err)
 	}
 }
+
+func TestOpenReadOnly(t *testing.T) {
+	t.Parallel()
+	dir := filepath.Join(t.TempDir(), "home")
+	if _, err := home.OpenReadOnly(t.Context(), dir); !errors.Is(err, pluginsdk.ErrNotFound) {
+		t.Errorf("a home there is not: %v", err)
+	}
+	if _, err := os.Stat(dir); !errors.Is(err, fs.ErrNotExist) {
+		t.Errorf("it was made: %v", err)
+	}
+	if _, err := home.Open(t.Context(), dir); err != nil {
+		t.Fatal(err)
+	}
+	if h, err := home.OpenReadOnly(t.Context(), dir); err != nil || h.Path() != dir {
+		t.Errorf("a home that is there: %v", err)
+	}
+	if err := os.WriteFile(filepath.Join(dir, "version"), []byte("99\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := home.OpenReadOnly(t.Context(), dir); !errors.Is(err, pluginsdk.ErrUnsupported) {
+		t.Errorf("a newer home: %v", err)
+	}
+}

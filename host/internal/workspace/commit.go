@@ -67,7 +67,7 @@ func (w *worker) detach(ctx context.Context, o *op, dirs map[loc]bool) error {
 		// The temporary name is ours alone: if it is there the rename is
 		// done, and if neither is there somebody took the file away.
 		if gone, err := tmp.missing(); err != nil || !gone {
-			if err != nil || o.Kind == opMove || o.Keep {
+			if err != nil || o.Kind == opMove || o.Keep && o.Change == 0 {
 				return err
 			}
 			return w.checkDisplaced(ctx, o, tmp)
@@ -86,7 +86,7 @@ func (w *worker) detach(ctx context.Context, o *op, dirs map[loc]bool) error {
 	}
 	w.undo = append(w.undo, func() error { return w.s.rename(tmp, from) })
 	dirs[from.dir()], dirs[tmp.dir()] = true, true
-	if o.Kind == opRemove && !o.Keep {
+	if o.Kind == opRemove && (!o.Keep || o.Change != 0) {
 		return w.checkDisplaced(ctx, o, tmp)
 	}
 	return nil

@@ -121,6 +121,16 @@ func secondStep(ctx context.Context, s *workspace.Store, dir string) error {
 	})
 }
 
+// trashStep deletes what was there before the task, as if it were approved.
+func trashStep(ctx context.Context, s *workspace.Store, dir string) error {
+	return inStep(ctx, s, dir, "trash", func(st *workspace.Step) error {
+		return errors.Join(
+			st.Trash("one/budget.csv"), st.Trash("one/notes/a.txt"), st.Trash("one/notes/b.txt"),
+			st.Trash("one/notes/keep.txt"), st.Trash("one/notes"), st.Trash("two/actuals.csv"),
+		)
+	})
+}
+
 func scenarios() []scenario {
 	return []scenario{
 		{
@@ -134,6 +144,13 @@ func scenarios() []scenario {
 			name: "apply with plain renames", ready: layOut, act: secondStep, plain: true,
 			done: func(ctx context.Context, s *workspace.Store) (bool, error) {
 				state, _, err := s.Applied(ctx, "task", "second")
+				return state == workspace.StateApplied, err
+			},
+		},
+		{
+			name: "approved deletion", ready: layOut, act: trashStep,
+			done: func(ctx context.Context, s *workspace.Store) (bool, error) {
+				state, _, err := s.Applied(ctx, "task", "trash")
 				return state == workspace.StateApplied, err
 			},
 		},

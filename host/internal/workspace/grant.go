@@ -193,6 +193,14 @@ func (w *Workspace) roots() rootSet {
 	return set
 }
 
+// Names are the virtual names of the granted folders: "." when there is one.
+func (w *Workspace) Names() []string {
+	if len(w.grants) == 1 {
+		return []string{"."}
+	}
+	return w.names()
+}
+
 // HostPath returns the absolute host path of a virtual name, for display. It
 // is empty for a name that is in no grant.
 func (w *Workspace) HostPath(name string) string {

@@ -6,7 +6,10 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"net/url"
+	"os"
+	"path/filepath"
 	"strings"
 
 	"modernc.org/sqlite"
@@ -16,7 +19,10 @@ import (
 
 // journal is the durable memory of the store: what was about to be done, what
 // was done, and what belongs to whom. Every write is on disk when it returns.
-type journal struct{ db *sql.DB }
+type journal struct {
+	db   *sql.DB
+	file string
+}
 
 const journalVersion = 1
 
@@ -54,11 +60,67 @@ func openJournal(ctx context.Context, file string) (*journal, error) {
 		return nil, fmt.Errorf("open file journal %s: %w", file, err)
 	}
 	db.SetMaxOpenConns(1)
-	j := &journal{db}
+	j := &journal{db, file}
 	if err := j.migrate(ctx, file); err != nil {
 		return nil, errors.Join(err, db.Close())
 	}
 	return j, nil
+}
+
+// openJournalReadOnly opens a journal that nobody writes: its disk cannot be
+// written, or is full. What its last host left in the file beside it counts,
+// so both are then read from a copy, which has no name.
+func openJournalReadOnly(ctx context.Context, file string) (*journal, error) {
+	if info, err := os.Stat(file + "-wal"); err == nil && info.Size() > 0 {
+		dir, err := os.MkdirTemp("", "cowork-journal-")
+		if err != nil {
+			return nil, fmt.Errorf("copy file journal %s: %w", file, err)
+		}
+		defer os.RemoveAll(dir) // what is open stays readable
+		copied := filepath.Join(dir, "journal.db")
+		for _, end := range []string{"", "-wal"} {
+			if err := copyFile(copied+end, file+end); err != nil {
+				return nil, fmt.Errorf("copy file journal %s: %w", file, err)
+			}
+		}
+		j, err := openJournal(ctx, copied)
+		if err != nil {
+			return nil, err
+		}
+		return j, nil
+	}
+	if _, err := os.Stat(file); err != nil {
+		return nil, fmt.Errorf("open file journal %s: %w", file, err)
+	}
+	db, err := sql.Open("sqlite", "file:"+(&url.URL{Path: file}).EscapedPath()+"?mode=ro&immutable=1&_pragma=query_only(1)")
+	if err != nil {
+		return nil, fmt.Errorf("open file journal %s: %w", file, err)
+	}
+	db.SetMaxOpenConns(1)
+	j := &journal{db, file}
+	var version int
+	if err := db.QueryRowContext(ctx, "PRAGMA user_version").Scan(&version); err != nil {
+		return nil, errors.Join(fmt.Errorf("open file journal %s: %w", file, j.explain(err)), db.Close())
+	}
+	if version > journalVersion {
+		return nil, errors.Join(userError(pluginsdk.ErrUnsupported, errors.ErrUnsupported, "update cowork",
+			"file journal %s was written by a newer version of cowork", file), db.Close())
+	}
+	return j, nil
+}
+
+func copyFile(to, from string) (err error) {
+	in, err := os.Open(from)
+	if err != nil {
+		return err
+	}
+	defer in.Close()
+	out, err := os.OpenFile(to, os.O_CREATE|os.O_EXCL|os.O_WRONLY, 0o600)
+	if err != nil {
+		return err
+	}
+	_, err = io.Copy(out, in)
+	return errors.Join(err, out.Close())
 }
 
 func (j *journal) migrate(ctx context.Context, file string) error {
@@ -89,12 +151,12 @@ func (j *journal) migrate(ctx context.Context, file string) error {
 func (j *journal) tx(ctx context.Context, do func(*sql.Tx) error) error {
 	tx, err := j.db.BeginTx(ctx, nil)
 	if err != nil {
-		return journalError(err)
+		return j.explain(err)
 	}
 	if err := do(tx); err != nil {
-		return errors.Join(journalError(err), ignoreDone(tx.Rollback()))
+		return errors.Join(j.explain(err), ignoreDone(tx.Rollback()))
 	}
-	return journalError(tx.Commit())
+	return j.explain(tx.Commit())
 }
 
 func ignoreDone(err error) error {
@@ -109,12 +171,13 @@ const (
 	sqliteBusy     = 5
 	sqliteLocked   = 6
 	sqliteReadOnly = 8
+	sqliteCorrupt  = 11
 	sqliteFull     = 13
 	sqliteCantOpen = 14
 	sqliteNotADB   = 26
 )
 
-func journalError(err error) error {
+func (j *journal) explain(err error) error {
 	var serr *sqlite.Error
 	if !errors.As(err, &serr) {
 		return err
@@ -129,9 +192,9 @@ func journalError(err error) error {
 	case sqliteReadOnly, sqliteCantOpen:
 		return userError(pluginsdk.ErrDenied, err, "make the COWORK_HOME folder writable",
 			"cowork's file journal cannot be written")
-	case sqliteNotADB:
-		return userError(pluginsdk.ErrInvalid, err, "move it away and start again",
-			"cowork's file journal is damaged")
+	case sqliteNotADB, sqliteCorrupt:
+		return userError(pluginsdk.ErrInvalid, err, "restore it from a backup, or move it away to go on without what earlier tasks can undo",
+			"the file journal %s is damaged; it was left as it is", j.file)
 	}
 	return err
 }
@@ -393,10 +456,13 @@ func (j *journal) markUndone(ctx context.Context, id int64, action Action) error
 	})
 }
 
+// taskSeparator stands between the tasks of one undo; no id holds it.
+const taskSeparator = " "
+
 func (j *journal) beginUndo(ctx context.Context, req UndoRequest) (int64, error) {
 	var id int64
 	err := j.tx(ctx, func(tx *sql.Tx) error {
-		res, err := tx.ExecContext(ctx, "INSERT INTO undo(task, step, path) VALUES(?,?,?)", req.Task, req.Step, req.Path)
+		res, err := tx.ExecContext(ctx, "INSERT INTO undo(task, step, path) VALUES(?,?,?)", strings.Join(append([]string{req.Task}, req.Also...), taskSeparator), req.Step, req.Path)
 		if err != nil {
 			return err
 		}
@@ -426,6 +492,9 @@ func (j *journal) openUndos(ctx context.Context) (map[int64]UndoRequest, []int64
 		var req UndoRequest
 		if err := rows.Scan(&id, &req.Task, &req.Step, &req.Path); err != nil {
 			return nil, nil, err
+		}
+		if tasks := strings.Split(req.Task, taskSeparator); len(tasks) > 1 {
+			req.Task, req.Also = tasks[0], tasks[1:]
 		}
 		reqs[id], order = req, append(order, id)
 	}

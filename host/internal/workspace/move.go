@@ -104,22 +104,9 @@ func (s *Step) renameFolder(from, to place, n node) error {
 func (s *Step) Remove(name string) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	p, err := s.locateNew(name)
+	p, n, err := s.removable(name)
 	if err != nil {
 		return err
-	}
-	n, err := s.look(p)
-	if err != nil {
-		return err
-	}
-	if n.info.IsDir() {
-		list, err := s.readDir(p)
-		if err != nil {
-			return err
-		}
-		if len(list) > 0 {
-			return invalid("remove the files in it first", "folder %s is not empty", p.host())
-		}
 	}
 	// What lies on disk under the name, or was moved here from elsewhere, must
 	// be the task's own.
@@ -140,6 +127,57 @@ func (s *Step) Remove(name string) error {
 		s.vacated[p] = true
 	}
 	return nil
+}
+
+// Trash removes a file, or an empty folder, whoever made it: when the step is
+// applied a file goes to the trash, and its bytes are kept for undo beside
+// that. The caller holds the person's approval for exactly this name.
+func (s *Step) Trash(name string) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	p, n, err := s.removable(name)
+	if err != nil {
+		return err
+	}
+	if !n.info.IsDir() && n.disk.grant == nil {
+		return conflict("leave it out of the step", "%s was written by the same step", p.host())
+	}
+	if !n.info.IsDir() && !n.info.Mode().IsRegular() {
+		return irregular(p.host(), n.info.Mode())
+	}
+	if n.disk.grant != nil && n.disk != p {
+		return conflict("move and delete it in separate steps", "%s was moved here by the same step", p.host())
+	}
+	if !n.info.IsDir() {
+		if err := s.checkReplace(n); err != nil {
+			return err
+		}
+	}
+	delete(s.entries, p)
+	s.vacated[p], s.trashed[p] = true, true
+	return nil
+}
+
+// removable finds what has a name and could be removed.
+func (s *Step) removable(name string) (place, node, error) {
+	p, err := s.locateNew(name)
+	if err != nil {
+		return p, node{}, err
+	}
+	n, err := s.look(p)
+	if err != nil {
+		return p, n, err
+	}
+	if n.info.IsDir() {
+		list, err := s.readDir(p)
+		if err != nil {
+			return p, n, err
+		}
+		if len(list) > 0 {
+			return p, n, invalid("remove the files in it first", "folder %s is not empty", p.host())
+		}
+	}
+	return p, n, nil
 }
 
 func (s *Step) checkOwn(at place) error {

@@ -76,6 +76,9 @@ func checkVirtual(name string) error {
 	if !fs.ValidPath(name) {
 		return invalid("use a slash-separated path relative to the granted folder", "%q is not a path inside the workspace", name)
 	}
+	if err := checkDepth(name); err != nil {
+		return err
+	}
 	return nil
 }
 
@@ -143,6 +146,21 @@ func checkID(what, id string) error {
 	}
 	if !ok {
 		return invalid("", "%s id %q is not made of letters, digits, dots, hyphens and underscores", what, clip(id, 140))
+	}
+	return nil
+}
+
+// The bounds of a path. What lies deeper is not reached: every look at a path
+// asks the disk about each folder on it.
+const (
+	maxNested = 100
+	maxPath   = 4096
+)
+
+// checkDepth refuses a path that is longer than any a person makes.
+func checkDepth(name string) error {
+	if len(name) > maxPath || strings.Count(name, "/")+strings.Count(name, `\`) > maxNested {
+		return invalid("use a shorter path", "the path %.60q… has more than %d folders or %d bytes", name, maxNested, maxPath)
 	}
 	return nil
 }

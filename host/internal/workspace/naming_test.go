@@ -2,6 +2,7 @@ package workspace_test
 
 import (
 	"errors"
+	"path/filepath"
 	"strings"
 	"testing"
 	"unicode/utf8"
@@ -92,4 +93,35 @@ func FuzzNaming(f *testing.F) {
 			t.Fatalf("fold of %q is not stable", name)
 		}
 	})
+}
+
+// TestDeepPath refuses at once what every folder on the way would be asked for.
+func TestDeepPath(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	store, err := workspace.Open(t.Context(), workspace.Options{Dir: filepath.Join(dir, "store"), TrashDir: filepath.Join(dir, "trash")})
+	if err != nil {
+		t.Fatal(err)
+	}
+	ws, err := store.Workspace("t", []workspace.Grant{{Path: t.TempDir()}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	v := ws.View()
+	defer func() {
+		v.Close()
+		if err := errors.Join(ws.Close(), store.Close()); err != nil {
+			t.Error(err)
+		}
+	}()
+	for name, p := range map[string]string{
+		"deep": strings.Repeat("d/", 3000) + "x", "backslashes": strings.Repeat(`d\`, 3000), "long": strings.Repeat("d", 5000),
+	} {
+		if _, err := ws.Resolve(p, ""); !errors.Is(err, pluginsdk.ErrInvalid) {
+			t.Errorf("%s: %v", name, err)
+		}
+		if _, _, err := v.Target(p); !errors.Is(err, pluginsdk.ErrInvalid) {
+			t.Errorf("%s as a target: %v", name, err)
+		}
+	}
 }

@@ -72,7 +72,7 @@ func (s *Step) planStep(ctx context.Context, p *plan) error {
 		if used[at] {
 			continue
 		}
-		if err := s.planGone(p, at); err != nil {
+		if err := s.planGone(ctx, p, at); err != nil {
 			return err
 		}
 	}
@@ -159,7 +159,7 @@ func (s *Step) planMove(p *plan, at place, e *entry) error {
 }
 
 // planGone removes what was taken away and is nowhere any more.
-func (s *Step) planGone(p *plan, at place) error {
+func (s *Step) planGone(ctx context.Context, p *plan, at place) error {
 	n, err := s.lookDisk(at, nil)
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil // somebody was faster
@@ -174,9 +174,34 @@ func (s *Step) planGone(p *plan, at place) error {
 		c.Pre.Size, c.Size = 0, 0
 		return nil
 	}
+	if s.trashed[at] {
+		return s.planTrashed(ctx, p, at, metaOf(n.info, ""))
+	}
 	o := &op{Kind: opRemove, Tmp: p.tempIn(at.dir(), s.vacated)}
 	p.add(o, at, Deleted)
 	return p.identify(o, at)
+}
+
+// planTrashed moves a file of the disk to the trash. Unlike in an undo the
+// removal is a change of its own, with a pre-image.
+func (s *Step) planTrashed(ctx context.Context, p *plan, at place, m meta) error {
+	c := &change{
+		Change: Change{Task: p.t.Task, Step: p.t.Step, Path: s.ws.virtual(at), Staged: s.ws.virtual(at), HostPath: at.host(), Kind: Deleted, Undoable: true, Time: p.now},
+		Root:   at.grant.path, Rel: at.rel, Prefix: strings.TrimSuffix(s.ws.virtual(at), at.rel), Post: m,
+	}
+	h := &rootHolder{given: s.ws.roots()}
+	defer h.close()
+	if err := s.ws.store.planTrash(ctx, p.t, c, at.rel, h); err != nil {
+		return err
+	}
+	c.Post = meta{}
+	p.t.Changes = append(p.t.Changes, c)
+	rm := p.t.Ops[len(p.t.Ops)-1] // the removal comes last
+	rm.Copied, rm.Change = false, len(p.t.Changes)
+	if !rm.Keep {
+		rm.Tmp = p.tempIn(at.dir(), s.vacated)
+	}
+	return nil
 }
 
 func (s *Step) owns(ctx context.Context, at place) (bool, error) {

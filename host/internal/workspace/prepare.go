@@ -177,8 +177,8 @@ func (w *worker) prepareRemove(ctx context.Context, o *op) error {
 			return err
 		}
 	}
-	if o.Keep {
-		return nil
+	if o.Keep && o.Change == 0 {
+		return nil // an undo keeps the bytes in the trash alone
 	}
 	if o.Copied {
 		info, err := target.lstat()

@@ -20,6 +20,9 @@ func (w *Workspace) Resolve(userPath, cwd string) (string, error) {
 	if strings.ContainsRune(userPath, 0) {
 		return "", invalid("choose another file name", "path %q holds a NUL byte", userPath)
 	}
+	if err := checkDepth(userPath); err != nil {
+		return "", err
+	}
 	if filepath.IsAbs(userPath) {
 		return w.resolveHost(userPath, filepath.Clean(userPath))
 	}

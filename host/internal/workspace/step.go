@@ -31,6 +31,8 @@ type Step struct {
 	entries map[place]*entry
 	// vacated are places whose file on disk the step moved or removed.
 	vacated map[place]bool
+	// trashed are the vacated places whose file goes to the trash.
+	trashed map[place]bool
 	handles map[*File]bool
 	keys    []string // reservations
 	listing map[place]map[string]bool
@@ -63,7 +65,7 @@ func (w *Workspace) Step(ctx context.Context, id string) (*Step, error) {
 	}
 	s := &Step{
 		ws: w, id: id, dir: filepath.Join(w.store.stagingDir(), w.task, id),
-		entries: map[place]*entry{}, vacated: map[place]bool{}, handles: map[*File]bool{},
+		entries: map[place]*entry{}, vacated: map[place]bool{}, trashed: map[place]bool{}, handles: map[*File]bool{},
 		listing: map[place]map[string]bool{},
 	}
 	if !w.store.start(w.task + "/" + id) {

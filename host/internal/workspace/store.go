@@ -31,6 +31,9 @@ type Options struct {
 	// a plugin cannot fill the disk the home is on; 0 is 16 GiB and 100,000.
 	MaxStagedBytes int64
 	MaxStagedFiles int
+	// ReadOnly opens a store that is there to look at its changes only. Nothing
+	// a crash left half done is finished, and nothing is written.
+	ReadOnly bool
 	// Now is the clock; nil is time.Now.
 	Now func() time.Time
 	// Log gets what a person need not see; nil discards it.
@@ -87,6 +90,11 @@ func Open(ctx context.Context, opt Options) (*Store, error) {
 		opt.MaxStagedFiles = 100_000
 	}
 	s := &Store{opt: opt, reserved: map[string]map[*Step]bool{}, running: map[string]bool{}}
+	if opt.ReadOnly {
+		var err error
+		s.journal, err = openJournalReadOnly(ctx, filepath.Join(opt.Dir, "journal.db"))
+		return s, err
+	}
 	for _, dir := range []string{opt.Dir, s.stagingDir(), s.preImageDir()} {
 		if err := os.MkdirAll(dir, 0o700); err != nil {
 			return nil, diskError("make folder", dir, err)
@@ -106,7 +114,12 @@ func Open(ctx context.Context, opt Options) (*Store, error) {
 }
 
 // Close closes the journal. No step may be running.
-func (s *Store) Close() error { return s.journal.db.Close() }
+func (s *Store) Close() error {
+	if s.journal == nil {
+		return nil
+	}
+	return s.journal.db.Close()
+}
 
 // Usage returns how many bytes the pre-images take, counted as whole files.
 func (s *Store) Usage(ctx context.Context) (int64, error) {

@@ -16,7 +16,7 @@ import (
 	"time"
 )
 
-// TrashItem is a file that undo moved to a trash.
+// TrashItem is a file that an undo or an approved deletion moved to a trash.
 type TrashItem struct {
 	ID       int64     `json:"id"`
 	Task     string    `json:"task"`
@@ -47,8 +47,8 @@ const trashSuffix = ".trashinfo"
 func (i *trashInfo) files() string { return filepath.Join(i.Dir, "files") }
 func (i *trashInfo) infos() string { return filepath.Join(i.Dir, "info") }
 
-// planTrash moves a file that the task created to the trash of its disk, or,
-// where there is none, copies it to the store's own.
+// planTrash moves a file to the trash of its disk, or, where there is none,
+// copies it to the store's own. The operation that takes it away is the last.
 func (s *Store) planTrash(ctx context.Context, t *txn, c *change, rel string, h *rootHolder) error {
 	from, err := h.loc(c.Root, rel)
 	if err != nil {
@@ -274,7 +274,7 @@ func insertTrash(ctx context.Context, tx *sql.Tx, t *txn) error {
 	return nil
 }
 
-// Trash lists the files that undo moved to a trash and that are still there,
+// Trash lists the files that were moved to a trash and that are still there,
 // oldest first. It never shows what others put there.
 func (s *Store) Trash(ctx context.Context) ([]TrashItem, error) {
 	infos, ids, err := s.trashed(ctx)
@@ -363,7 +363,7 @@ func (s *Store) restoreItem(ctx context.Context, id int64, i *trashInfo) (string
 	return hostPath(put.Root, put.Name), nil
 }
 
-// EmptyTrash deletes for good the files that undo moved to a trash before a
+// EmptyTrash deletes for good the files that were moved to a trash before a
 // time, and returns how many. Nothing else in any trash is touched.
 func (s *Store) EmptyTrash(ctx context.Context, before time.Time) (int, error) {
 	infos, ids, err := s.trashed(ctx)

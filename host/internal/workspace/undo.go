@@ -1,11 +1,13 @@
 package workspace
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"io/fs"
 	"path"
+	"path/filepath"
 	"slices"
 )
 
@@ -13,8 +15,13 @@ import (
 // it, or only what happened to one path (a folder includes what is in it).
 type UndoRequest struct {
 	Task string
-	Step string // empty: all steps
-	Path string // virtual name; empty: all paths
+	Step string // of Task; empty: all steps
+	// Also are tasks whose changes are reversed together with Task's: its
+	// sub-agents. All are taken back in one order, the newest first.
+	Also []string
+	// Path is a virtual name, or with an absolute host path the same in all
+	// the tasks; empty: all paths.
+	Path string
 	// DryRun returns what would happen and touches nothing.
 	DryRun bool
 }
@@ -53,10 +60,12 @@ type Reversal struct {
 // it. Undo interrupted by a crash is finished by [Open]; undo of what is undone
 // says so and does nothing.
 func (s *Store) Undo(ctx context.Context, req UndoRequest) ([]Reversal, error) {
-	if err := checkID("task", req.Task); err != nil {
-		return nil, err
+	for _, task := range append([]string{req.Task}, req.Also...) {
+		if err := checkID("task", task); err != nil {
+			return nil, err
+		}
 	}
-	if req.Path != "" {
+	if req.Path != "" && !filepath.IsAbs(req.Path) {
 		if err := checkVirtual(req.Path); err != nil {
 			return nil, err
 		}
@@ -117,22 +126,52 @@ func (s *Store) selectChanges(ctx context.Context, req UndoRequest) ([]*change, 
 	if err != nil {
 		return nil, err
 	}
-	slices.Reverse(recs)
+	for _, task := range req.Also {
+		more, err := s.journal.changes(ctx, task, "")
+		if err != nil {
+			return nil, err
+		}
+		recs = append(recs, more...)
+	}
+	slices.SortFunc(recs, func(a, b *change) int { return cmp.Compare(b.id, a.id) })
 	if req.Path == "" {
 		return recs, nil
 	}
+	now, before := (*change).names, hasPrefixPath
+	if filepath.IsAbs(req.Path) {
+		now, before = (*change).hostNames, within
+	}
 	names := []string{req.Path}
 	return slices.DeleteFunc(recs, func(c *change) bool {
+		at, from := now(c)
 		for _, name := range names {
-			if hasPrefixPath(c.Path, name) || c.From != "" && hasPrefixPath(c.From, name) {
-				if c.From != "" {
-					names = append(names, c.From)
+			if before(at, name) || from != "" && before(from, name) {
+				if from != "" {
+					names = append(names, from)
 				}
 				return false
 			}
 		}
 		return true
 	}), nil
+}
+
+// names are the virtual names a file had after the change and before it, the
+// second empty where it is the same.
+func (c *change) names() (at, from string) { return c.Path, c.From }
+
+// hostNames are names, on disk.
+func (c *change) hostNames() (at, from string) {
+	if c.FromRoot != "" && c.FromRel != "" {
+		from = hostPath(c.FromRoot, c.FromRel)
+	}
+	return c.HostPath, from
+}
+
+// within tells whether a host path is a folder or lies in it.
+func within(name, folder string) bool {
+	rel, err := filepath.Rel(folder, name)
+	return err == nil && filepath.IsLocal(rel)
 }
 
 // reverse decides for each change what to do, and does it unless dry.
