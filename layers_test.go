@@ -25,6 +25,7 @@ var layers = []struct {
 	{"registry", []string{"pluginsdk"}, "bundles are read before anything of them runs"},
 	{"builtin-plugins", []string{"pluginsdk"}, "a shipped plugin has no more than any other"},
 	{"host", []string{"pluginsdk", "registry", "sandbox"}, "the host learns of shipped plugins from its caller"},
+	{"bench", []string{"host"}, "benchmarks drive the built program as its clients do"},
 	{"cmd", []string{"", "pluginsdk", "registry", "sandbox", "builtin-plugins", "host"}, "the program joins everything"},
 }
 
@@ -118,6 +119,7 @@ func TestForbidden(t *testing.T) {
 		{"host", "builtin-plugins", true},
 		{"host", "sandbox", false},
 		{"cmd", "builtin-plugins", false},
+		{"bench", "pluginsdk", true},
 		{"newroom", "host", true},
 	} {
 		if _, got := forbidden(c.room, c.target); got != c.want {

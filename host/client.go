@@ -2,7 +2,6 @@ package host
 
 import (
 	"bufio"
-	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
@@ -16,99 +15,6 @@ import (
 
 	"github.com/cowork-host/cowork/host/internal/api"
 	"github.com/cowork-host/cowork/host/internal/event"
-	"github.com/cowork-host/cowork/host/internal/task"
-)
-
-// What clients and hosts exchange.
-type (
-	// Health says who answers.
-	Health = api.Health
-	// RunRequest asks for a task.
-	RunRequest = api.RunRequest
-	// UndoRequest selects what to undo of a task.
-	UndoRequest = api.UndoRequest
-	// Change is one file a task changed.
-	Change = api.Change
-	// Reversal is what an undo did about one change.
-	Reversal = api.Reversal
-	// TrashItem is a file cowork moved to the trash.
-	TrashItem = api.TrashItem
-	// TaskSummary is a task in a list.
-	TaskSummary = api.TaskSummary
-	// Plugin is a plugin as it is listed.
-	Plugin = api.Plugin
-	// Event is one line of a task's log.
-	Event = event.Event
-	// EventKind says what an event is.
-	EventKind = event.Kind
-	// EventPayload is the data of one kind of event.
-	EventPayload = event.Payload
-	// TaskState is what is known of a task: the fold of its events.
-	TaskState = task.State
-	// Problem is an error for the person.
-	Problem = event.Error
-)
-
-// The payloads of events, by kind.
-type (
-	// TaskCreated is the first event of a task.
-	TaskCreated = event.TaskCreated
-	// TaskDone is the last event of a run.
-	TaskDone = event.TaskDone
-	// SandboxReady names the sandbox a task got.
-	SandboxReady = event.SandboxReady
-	// StepStarted begins a step.
-	StepStarted = event.StepStarted
-	// StepFailed ends a step that changed nothing.
-	StepFailed = event.StepFailed
-	// StepResult is what a step's handler returned.
-	StepResult = event.StepResult
-	// StepApplied says what a step changed.
-	StepApplied = event.StepApplied
-	// Plan lists what a step is going to do.
-	Plan = event.Plan
-	// Progress says how far a piece of work is.
-	Progress = event.Progress
-	// LogLine is a line for the person.
-	LogLine = event.LogLine
-	// Fact is a computed value.
-	Fact = event.Fact
-	// Artifact is a delivered file.
-	Artifact = event.Artifact
-	// Question asks the person something.
-	Question = event.Question
-	// Answer is the first answer to a question.
-	Answer = event.Answer
-	// PluginFailed says that a plugin was given up.
-	PluginFailed = event.PluginFailed
-)
-
-// The kinds of event a client shows.
-const (
-	KindTaskCreated  = event.KindTaskCreated
-	KindTaskResumed  = event.KindTaskResumed
-	KindSandboxReady = event.KindSandboxReady
-	KindStepStarted  = event.KindStepStarted
-	KindStepFailed   = event.KindStepFailed
-	KindStepResult   = event.KindStepResult
-	KindStepApplied  = event.KindStepApplied
-	KindPlan         = event.KindPlan
-	KindProgress     = event.KindProgress
-	KindLog          = event.KindLog
-	KindFact         = event.KindFact
-	KindQuestion     = event.KindQuestion
-	KindAnswer       = event.KindAnswer
-	KindPluginFailed = event.KindPluginFailed
-	KindTaskDone     = event.KindTaskDone
-)
-
-// The statuses of a task.
-const (
-	StatusRunning = event.StatusRunning
-	StatusDone    = event.StatusDone
-	StatusFailed  = event.StatusFailed
-	StatusParked  = event.StatusParked
-	StatusStopped = event.StatusStopped
 )
 
 // DecodeEvent returns an event's payload, the zero value if it is of another
@@ -158,21 +64,18 @@ func (c *Client) Close() { c.http.CloseIdleConnections() }
 
 // do sends a request and returns the answer's body; the caller closes it.
 func (c *Client) do(ctx context.Context, method, path string, in any) (io.ReadCloser, error) {
-	var body io.Reader
-	if in != nil {
-		data, err := json.Marshal(in)
-		if err != nil {
-			return nil, err
-		}
-		body = bytes.NewReader(data)
-	}
-	req, err := http.NewRequestWithContext(ctx, method, "http://cowork"+path, body)
+	req, err := request(ctx, method, path, in)
 	if err != nil {
 		return nil, err
 	}
+	return c.send(req)
+}
+
+// send sends a request and returns the body of an answer that is a success.
+func (c *Client) send(req *http.Request) (io.ReadCloser, error) {
 	resp, err := c.http.Do(req)
 	if err != nil {
-		if op, ok := errors.AsType[*net.OpError](err); ok && op.Op == "dial" && ctx.Err() == nil {
+		if op, ok := errors.AsType[*net.OpError](err); ok && op.Op == "dial" && req.Context().Err() == nil {
 			return nil, fmt.Errorf("%w at %s", ErrNoHost, c.socket)
 		}
 		return nil, err
@@ -183,7 +86,7 @@ func (c *Client) do(ctx context.Context, method, path string, in any) (io.ReadCl
 	defer resp.Body.Close()
 	var p api.Problem
 	if err := json.NewDecoder(io.LimitReader(resp.Body, 1<<20)).Decode(&p); err != nil || p.Error == nil {
-		return nil, fmt.Errorf("%s %s: the host answered %s", method, path, resp.Status)
+		return nil, fmt.Errorf("%s %s: the host answered %s", req.Method, req.URL.Path, resp.Status)
 	}
 	return nil, &RemoteError{Problem: *p.Error}
 }
@@ -226,10 +129,28 @@ func (c *Client) Run(ctx context.Context, req RunRequest) (string, error) {
 // Events returns a task's events from sequence from on. With follow it goes on
 // with new and transient ones until the task is over.
 func (c *Client) Events(ctx context.Context, id string, from int64, follow bool) iter.Seq2[Event, error] {
+	return c.stream(ctx, id, map[string]int64{id: from}, follow, false)
+}
+
+// Tree is [Client.Events] with the events of all sub-agents, each behind the
+// event that started it where that is among them. Of each task the events are
+// those from its sequence in from on, or else all. The task's own end comes
+// last.
+func (c *Client) Tree(ctx context.Context, id string, from map[string]int64, follow bool) iter.Seq2[Event, error] {
+	return c.stream(ctx, id, from, follow, true)
+}
+
+func (c *Client) stream(ctx context.Context, id string, from map[string]int64, follow, tree bool) iter.Seq2[Event, error] {
+	q := url.Values{}
+	for task, seq := range from {
+		q.Add("from", task+":"+strconv.FormatInt(seq, 10))
+	}
 	return func(yield func(Event, error) bool) {
-		q := url.Values{"from": {strconv.FormatInt(from, 10)}}
 		if follow {
 			q.Set("follow", "1")
+		}
+		if tree {
+			q.Set("tree", "1")
 		}
 		body, err := c.do(ctx, http.MethodGet, taskPath(id, "events")+"?"+q.Encode(), nil)
 		if err != nil {
@@ -257,11 +178,8 @@ func (c *Client) Events(ctx context.Context, id string, from int64, follow bool)
 // State returns what is known of a task.
 func (c *Client) State(ctx context.Context, id string) (*TaskState, error) {
 	var s TaskState
-	for e, err := range c.Events(ctx, id, 1, false) {
-		if err != nil {
-			return nil, err
-		}
-		s.Fold(e)
+	if err := c.call(ctx, http.MethodGet, "/v1/tasks/"+url.PathEscape(id), nil, &s); err != nil {
+		return nil, err
 	}
 	return &s, nil
 }
@@ -273,9 +191,11 @@ func (c *Client) Tasks(ctx context.Context, limit int) ([]TaskSummary, error) {
 	return out, err
 }
 
-// Stop stops a task and waits until it has.
-func (c *Client) Stop(ctx context.Context, id string) error {
-	return c.call(ctx, http.MethodPost, taskPath(id, "stop"), nil, &struct{}{})
+// TasksWithCost is [Client.Tasks] with what each cost.
+func (c *Client) TasksWithCost(ctx context.Context, limit int) ([]TaskSummary, error) {
+	var out []TaskSummary
+	err := c.call(ctx, http.MethodGet, "/v1/tasks?cost=1&limit="+strconv.Itoa(limit), nil, &out)
+	return out, err
 }
 
 // Resume runs an ended task again.
@@ -339,6 +259,13 @@ func (c *Client) Trash(ctx context.Context) ([]TrashItem, error) {
 func (c *Client) RestoreTrash(ctx context.Context, id string) (TrashItem, error) {
 	var out TrashItem
 	err := c.call(ctx, http.MethodPost, "/v1/trash/"+url.PathEscape(id)+"/restore", nil, &out)
+	return out, err
+}
+
+// OpenWeb serves the web page and returns a link to it.
+func (c *Client) OpenWeb(ctx context.Context, req WebRequest) (WebResponse, error) {
+	var out WebResponse
+	err := c.call(ctx, http.MethodPost, "/v1/web", req, &out)
 	return out, err
 }
 

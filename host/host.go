@@ -7,6 +7,7 @@ import (
 	"io/fs"
 	"log/slog"
 	"net"
+	"net/url"
 	"os"
 	"path/filepath"
 	"strings"
@@ -19,6 +20,9 @@ import (
 	"github.com/cowork-host/cowork/host/internal/home"
 	"github.com/cowork-host/cowork/host/internal/runtime"
 	"github.com/cowork-host/cowork/host/internal/task"
+	"github.com/cowork-host/cowork/host/internal/tool"
+	"github.com/cowork-host/cowork/host/internal/tool/web"
+	"github.com/cowork-host/cowork/host/internal/usage"
 	"github.com/cowork-host/cowork/host/internal/workspace"
 	"github.com/cowork-host/cowork/sandbox"
 )
@@ -34,6 +38,9 @@ type Options struct {
 	// Home is COWORK_HOME; Cache holds what can be made again; DataHome is the
 	// user's data folder, where the desktop's trash is ("": cowork's own).
 	Home, Cache, DataHome string
+	// UserHome is the person's home folder, which the web page never grants
+	// whole.
+	UserHome string
 	// Self is this program, which serves shipped plugins when it is run with
 	// ServeArg and a plugin's name.
 	Self, ServeArg string
@@ -41,6 +48,15 @@ type Options struct {
 	PluginsCUE     string
 	// Backends are the sandboxes in the order "auto" tries them.
 	Backends []sandbox.Backend
+	// Model is the connection to a model that the host begins with; a client may
+	// bring another one.
+	Model ModelSettings
+	// Proxy says by which proxy a task fetches an address; where it is nil, or
+	// returns nil, the task connects itself.
+	Proxy func(address *url.URL) (*url.URL, error)
+	// ReadOnly is why the home cannot be written, as [Prepare] said: the host
+	// then only shows what is there. It may work beside another host.
+	ReadOnly error
 	// Version and Build are told to clients.
 	Version, Build string
 	IdleAfter      time.Duration
@@ -51,6 +67,7 @@ type Options struct {
 type Host struct {
 	opts    Options
 	home    *home.Home
+	run     string // the folder for what belongs to this host
 	socket  string
 	log     event.Log
 	store   *workspace.Store
@@ -73,9 +90,13 @@ func New(ctx context.Context, opts Options) (_ *Host, err error) {
 			err = errors.Join(err, h.Close(context.WithoutCancel(ctx)))
 		}
 	}()
+	if opts.ReadOnly != nil {
+		return h, h.openReadOnly(ctx)
+	}
 	if h.home, err = home.Open(ctx, opts.Home); err != nil {
 		return nil, err
 	}
+	h.run = h.home.RunDir()
 	lock, err := h.home.Lock()
 	if err != nil {
 		return nil, err
@@ -110,7 +131,7 @@ func (h *Host) wire(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	boxes := &boxes{backends: h.opts.Backends, dir: h.home.RunDir()}
+	boxes := &boxes{backends: h.opts.Backends, dir: h.run}
 	shipped := make([]runtime.Shipped, 0, len(h.opts.Shipped))
 	for _, s := range h.opts.Shipped {
 		shipped = append(shipped, runtime.Shipped{Name: s.Name, FS: s.FS})
@@ -118,24 +139,57 @@ func (h *Host) wire(ctx context.Context) error {
 	plugins := runtime.NewPlugins(runtime.PluginsOptions{
 		Shipped: shipped, Self: h.opts.Self, ServeArg: h.opts.ServeArg, Build: h.opts.Build,
 		InstallDir: filepath.Join(h.home.Path(), "plugins"), CacheDir: filepath.Join(h.opts.Cache, "plugins"),
-		Schema: schema, Boxes: boxes, Process: runtime.Options{SocketDir: h.home.RunDir(), Log: h.opts.Logger},
+		Schema: schema, Boxes: boxes, Process: runtime.Options{SocketDir: h.run, Log: h.opts.Logger},
 	})
-	h.tidy(plugins)
-	h.engine = engine.New(engine.Options{Workspace: h.store, Plugins: starter{plugins}, Boxes: boxes, Logger: h.opts.Logger})
+	if h.opts.ReadOnly == nil {
+		h.tidy(plugins)
+	}
+	spent, err := usage.NewMeter(ctx, h.log, time.Now)
+	if err != nil {
+		return err
+	}
+	models := &models{log: h.opts.Logger}
+	models.Set(h.opts.Model)
+	rules, err := openRules(h.home.Path())
+	if err != nil {
+		return err
+	}
+	h.engine = engine.New(engine.Options{
+		Workspace: h.store, Plugins: starter{plugins}, Boxes: boxes, Logger: h.opts.Logger,
+		Connection: models.Connection,
+		Tools:      []tool.Tool{web.New(web.Options{Proxy: h.opts.Proxy, AllowHost: rules.named})},
+		Price:      rules.price, Caps: rules.caps, Used: spent.Add, Today: func() string { return spent.Today().Cost },
+		Rules: rules.forTree, Grant: rules.approved,
+	})
 	h.tasks = task.New(task.Options{Log: h.log, Worker: h.engine, Logger: h.opts.Logger})
-	if err := h.tasks.Recover(ctx); err != nil {
-		if ctx.Err() != nil {
-			return fmt.Errorf("settle the tasks of the last run: %w", err)
-		}
-		// One task that cannot be settled must not keep the host from starting.
-		h.opts.Logger.Error("settle the tasks of the last run", "error", err)
+	if err := h.recover(ctx); err != nil {
+		return err
 	}
 	h.onClose(h.tasks.Close)
+	page := h.newWeb()
+	h.onClose(page.close)
 	h.server = api.New(api.Options{
 		Health: api.Health{Version: h.opts.Version, Build: h.opts.Build, PID: os.Getpid()},
-		Log:    h.log, Tasks: h.tasks, Workspace: h.store, Plugins: plugins,
+		Log:    h.log, Tasks: h.tasks, Workspace: h.store, Plugins: plugins, Web: page, Models: models,
+		Grants: rules.grants, Policy: rules.forTree, Usage: rules.reporter(h.log),
+		ReadOnly:  h.opts.ReadOnly,
 		IdleAfter: h.opts.IdleAfter, Logger: h.opts.Logger,
 	})
+	return nil
+}
+
+// recover settles what an earlier host left unfinished.
+func (h *Host) recover(ctx context.Context) error {
+	if h.opts.ReadOnly != nil {
+		return nil
+	}
+	err := h.tasks.Recover(ctx)
+	if err != nil && ctx.Err() != nil {
+		return fmt.Errorf("settle the tasks of the last run: %w", err)
+	}
+	if err != nil { // one task that cannot be settled must not keep the host from starting
+		h.opts.Logger.Error("settle the tasks of the last run", "error", err)
+	}
 	return nil
 }
 

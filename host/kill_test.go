@@ -133,6 +133,10 @@ func killedAt(t *testing.T, home, folder string, kind host.EventKind) string {
 		t.Fatal(err)
 	}
 	<-dead
+	// A process it was just starting may hold the home's lock until its exec.
+	if err := host.Ended(ctx, home); err != nil {
+		t.Fatal(err)
+	}
 	if left, err := filepath.Glob(filepath.Join(home, "run", "box-*")); err != nil || len(left) > 1 {
 		t.Errorf("boxes of one task: %v, %v", left, err)
 	}

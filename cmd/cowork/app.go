@@ -28,10 +28,12 @@ const (
 // app is one run of the program.
 type app struct {
 	environment
-	ctx    context.Context
-	home   string
-	client *host.Client
-	local  *localHost // the host in this process, with --foreground
+	ctx        context.Context
+	interrupts *interrupts
+	home       string
+	client     *host.Client
+	local      *localHost // the host in this process, with --foreground
+	readOnly   error      // why the home cannot be written
 }
 
 func (a *app) close() {

@@ -30,6 +30,9 @@ func (a *app) connect(ctx context.Context) (*host.Client, error) {
 		return nil, err
 	}
 	socket, err := host.Prepare(ctx, home)
+	if host.CannotWrite(err) {
+		return a.connectReadOnly(ctx, home, err)
+	}
 	if err != nil {
 		return nil, err
 	}
@@ -44,6 +47,30 @@ func (a *app) connect(ctx context.Context) (*host.Client, error) {
 		return nil, err
 	}
 	a.client = c
+	return c, nil
+}
+
+// connectReadOnly returns a client of the host of a home that cannot be written
+// for the reason why: of the one that runs, or else of one in this process that
+// only shows what is there. Where there is nothing to show the error is why.
+func (a *app) connectReadOnly(ctx context.Context, home string, why error) (*host.Client, error) {
+	ctx, cancel := context.WithTimeout(ctx, connectTimeout)
+	defer cancel()
+	if socket, err := host.SocketOf(ctx, home); err == nil {
+		c := host.Dial(socket)
+		if _, err := c.Health(ctx); err == nil {
+			a.client = c
+			return c, nil
+		}
+		c.Close()
+	}
+	a.readOnly = why
+	c, err := a.serveHere(ctx)
+	if err != nil {
+		return nil, why
+	}
+	p := problemOf(why)
+	fmt.Fprintf(a.stderr, "cowork: %s; nothing can be changed, this is what is there\n", indent(p.Message))
 	return c, nil
 }
 
@@ -152,7 +179,7 @@ func startHost(home string) (<-chan error, *os.Process, error) {
 	said := &bytes.Buffer{} // why it could not start, if it could not
 	cmd.Stdout, cmd.Stderr = said, logFile
 	cmd.WaitDelay = time.Second
-	cmd.Dir = home
+	cmd.Dir, cmd.Env = home, hostEnviron()
 	cmd.SysProcAttr = detached()
 	if err := cmd.Start(); err != nil {
 		return nil, nil, fmt.Errorf("start the host: %w", err)

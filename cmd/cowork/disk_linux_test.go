@@ -1,10 +1,14 @@
 package main
 
 import (
+	"bytes"
+	"errors"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 	"golang.org/x/sys/unix"
@@ -115,4 +119,117 @@ func says(text string, parts ...string) bool {
 		}
 	}
 	return true
+}
+
+// TestHomeThatCannotBeWritten has a home with a task in it on a disk that is
+// full or read-only, also as a host that was killed left it: all of it is
+// still shown, what would change it says why it cannot, and nothing is lost.
+func TestHomeThatCannotBeWritten(t *testing.T) {
+	t.Parallel()
+	if err := jailError(t); err != nil {
+		t.Skipf("no sandbox works on this machine: %v", err)
+	}
+	for _, c := range []struct {
+		name   string
+		killed bool
+		spoil  func(t *testing.T, home string)
+		mend   func(t *testing.T, home string)
+		says   string
+	}{
+		{"full", false, func(t *testing.T, home string) { fillDisk(t, home, 0) }, removeFiller, "no space left"},
+		{"full, killed", true, func(t *testing.T, home string) { fillDisk(t, home, 0) }, removeFiller, "no space left"},
+		{"read-only", false, remount(unix.MS_RDONLY), remount(0), "read-only"},
+		{"read-only, killed", true, remount(unix.MS_RDONLY), remount(0), "read-only"},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			p := newInstallation(t)
+			home := filepath.Join(p.dir, "home")
+			mountSmall(t, home, "24M")
+			p.write("work/budget.csv", "Account,Amount\nRent,100\n")
+			p.write("work/actuals.csv", "Account,Amount\nRent,120\n")
+			const work = "/finance:variance-analysis budget.csv actuals.csv"
+			id := field(t, lastLine(p.run("run", "--json", work)), "task")
+			verbs := [][]string{
+				{"task", "ls", "--json"},
+				{"task", "show", "--json", id},
+				{"task", "show", id},
+				{"task", "why", id},
+				{"task", "changes", "--json", id},
+				{"usage", "--json"},
+				{"plugin", "ls", "--json"},
+				{"grant", "ls"},
+			}
+			var before [][]byte
+			for _, v := range verbs {
+				before = append(before, p.run(v...))
+			}
+			if c.killed {
+				if err := killHost(home); err != nil {
+					t.Fatal(err)
+				}
+			} else {
+				p.run("stop", "--force")
+			}
+			c.spoil(t, home)
+			files := kept(t, home)
+			for i, v := range verbs {
+				stdout, stderr, code := p.all(v...)
+				if code != exitDone || !bytes.Equal(stdout, before[i]) || !says(string(stderr), home, c.says, "nothing can be changed") {
+					t.Errorf("%v: exit code %d; stderr:\n%s(-before +now):\n%s", v, code, stderr, cmp.Diff(string(before[i]), string(stdout)))
+				}
+			}
+			if _, stderr, code := p.all("task", "export", "-o", filepath.Join(p.dir, "out.zip"), id); code != exitDone {
+				t.Errorf("export: exit code %d: %s", code, stderr)
+			}
+			if stdout, _, code := p.all("doctor"); code != exitFailed || !says(string(stdout), home, c.says, "sandbox jail") {
+				t.Errorf("doctor: exit code %d: %s", code, stdout)
+			}
+			for _, v := range [][]string{{"run", work}, {"task", "resume", id}, {"task", "undo", id}, {"grant", "add", "--host", "example.com"}} {
+				if _, stderr, code := p.all(v...); code != exitFailed || !says(string(stderr), "cowork: ", home, c.says, "\n  next: ") {
+					t.Errorf("%v: exit code %d: %s", v, code, stderr)
+				}
+			}
+			if d := cmp.Diff(files, kept(t, home)); d != "" {
+				t.Errorf("the home is another (-before +after):\n%s", d)
+			}
+			c.mend(t, home)
+			p.run("task", "undo", id)
+			if out := p.run("run", work); !says(string(out), "done") {
+				t.Errorf("with space again: %s", out)
+			}
+			p.run("stop", "--force")
+		})
+	}
+}
+
+// kept are the names in a home but for those of the database's own two files,
+// which reading makes as well.
+func kept(t *testing.T, home string) []string {
+	t.Helper()
+	return slices.DeleteFunc(names(t, home), func(name string) bool {
+		return strings.HasSuffix(name, "events.db-shm") || strings.HasSuffix(name, "events.db-wal")
+	})
+}
+
+func removeFiller(t *testing.T, home string) {
+	t.Helper()
+	if err := os.Remove(filepath.Join(home, "filler")); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func remount(flags uintptr) func(t *testing.T, dir string) {
+	return func(t *testing.T, dir string) {
+		t.Helper()
+		var err error
+		for range 500 { // a process that is being ended, or begun, may hold a file open
+			if err = unix.Mount("", dir, "", unix.MS_REMOUNT|flags, ""); !errors.Is(err, unix.EBUSY) {
+				break
+			}
+			<-time.After(10 * time.Millisecond)
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
 }

@@ -26,9 +26,9 @@ type taskExportCmd struct {
 
 // Help is shown by --help.
 func (taskExportCmd) Help() string {
-	return `The zip holds events.jsonl (the log), task.md (a summary) and files/ (what the
-task delivered). A file that was changed, moved or removed since is left out
-and named. An existing zip is never overwritten.`
+	return `The zip holds events.jsonl (the log), agents/ (those of sub-agents), task.md (a
+summary) and files/ (what the task delivered). A file that was changed, moved or
+removed since is left out and named. An existing zip is never overwritten.`
 }
 
 // exported says what an export holds.
@@ -71,7 +71,7 @@ func (t *taskExportCmd) Run(a *app, ctx context.Context) error {
 	for _, why := range got.LeftOut {
 		fmt.Fprintf(a.stdout, "left out: %s\n", clean(why))
 	}
-	fmt.Fprintf(a.stdout, "%s: the log, a summary and %d of %d files\n", clean(name), len(got.Files), len(s.Artifacts))
+	fmt.Fprintf(a.stdout, "%s: the log, a summary and %d of %s\n", clean(name), len(got.Files), plural(len(s.Artifacts), "file"))
 	return nil
 }
 
@@ -79,7 +79,7 @@ func (t *taskExportCmd) Run(a *app, ctx context.Context) error {
 func export(ctx context.Context, c *host.Client, s *host.TaskState, f io.Writer) (exported, error) {
 	got := exported{Task: s.ID, Files: []string{}, LeftOut: []string{}}
 	z := zip.NewWriter(f)
-	if err := exportEvents(ctx, c, s.ID, z); err != nil {
+	if err := exportEvents(ctx, c, s.ID, logEntry, map[string]bool{}, z); err != nil {
 		return got, err
 	}
 	w, err := z.Create("task.md")
@@ -122,23 +122,45 @@ func freeEntry(taken map[string]bool, path string) string {
 	return name
 }
 
-func exportEvents(ctx context.Context, c *host.Client, id string, z *zip.Writer) error {
-	w, err := z.Create("events.jsonl")
+// exportEvents writes a task's log and, each beside it, those of its sub-agents.
+func exportEvents(ctx context.Context, c *host.Client, id, entry string, seen map[string]bool, z *zip.Writer) error {
+	w, err := z.Create(entry)
 	if err != nil {
 		return err
 	}
 	enc := json.NewEncoder(w)
 	enc.SetEscapeHTML(false)
+	seen[id] = true
+	var below []string
 	for e, err := range c.Events(ctx, id, 1, false) {
 		if err != nil {
 			return err
 		}
+		if e.Kind == host.KindTaskImported {
+			continue // it says where this copy is, not what happened
+		}
 		if err := enc.Encode(e); err != nil {
+			return err
+		}
+		if child := host.DecodeEvent[host.ChildStarted](e).Child; child != "" && !seen[child] {
+			seen[child] = true
+			below = append(below, child)
+		}
+	}
+	for _, child := range below {
+		if err := exportEvents(ctx, c, child, agentLog(child), seen, z); err != nil {
 			return err
 		}
 	}
 	return nil
 }
+
+// logEntry is a task's log in an export, agentLog that of a sub-agent.
+const logEntry = "events.jsonl"
+
+func agentLog(id string) string { return agentDir + strings.Trim(clean(id), "./\\") + ".jsonl" }
+
+const agentDir = "agents/"
 
 // errNotDelivered marks a path that no longer holds what the task delivered.
 var errNotDelivered = errors.New("not the delivered file")

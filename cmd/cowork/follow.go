@@ -13,35 +13,47 @@ import (
 // stopTimeout bounds how long an interrupt waits for the task to stop.
 const stopTimeout = 10 * time.Second
 
-// leftError is the cause of a context that ended because the person left a
-// question without an answer.
-type leftError struct{ question string }
+// errLost marks a stream of events that was cut before the task was over.
+var errLost = errors.New("the host went away")
 
-func (leftError) Error() string { return "the person left" }
+// errLeft says that the person left a task at work.
+var errLeft = errors.New("the person left")
 
-// follow shows a task until it is over and returns an exitError for its
-// status. An interrupt stops the task and waits until it has stopped.
-func follow(a *app, c *host.Client, id string, from int64, asJSON bool) error {
-	ctx, cancel := context.WithCancelCause(context.WithoutCancel(a.ctx))
-	defer cancel(nil)
-	defer context.AfterFunc(a.ctx, func() { stopTask(ctx, cancel, a, c, id) })()
-	view := newView(a, c, id)
-	view.leave = func(q host.Question) { cancel(leftError{q.ID}) }
-	done, err := watch(ctx, a, c, id, from, view, asJSON)
+// follow shows a task from the event behind seen on until it is over and
+// returns an exitError for its status. Interrupts stop the task.
+func follow(a *app, c *host.Client, id string, seen *host.TaskState, asJSON bool) error {
+	s := newSession(a, c, id, asJSON)
+	defer s.close()
+	s.stops = true
+	if seen != nil {
+		s.view.known(seen)
+		s.mute = true
+	}
+	done, err := s.run()
+	return s.exit(done, err)
+}
+
+// exit maps how the watching of a task ended to the program's exit code.
+func (s *session) exit(done host.TaskDone, err error) error {
+	s.view.screen.clear()
 	switch {
-	case err == nil && a.ctx.Err() == nil:
-		return doneError(done)
-	case err == nil && done.Status == host.StatusDone:
-		fmt.Fprintln(a.stderr, "cowork: the interrupt came too late: the task is done")
+	case err == nil && s.interrupts > 0 && done.Status == host.StatusDone:
+		if !s.after {
+			fmt.Fprintln(s.app.stderr, "cowork: the interrupt came too late: the task is done")
+		}
 		return nil
-	case err == nil, a.ctx.Err() != nil:
+	case err == nil && s.interrupts > 0 && done.Status != host.StatusParked:
 		return exitError{exitInterrupted}
-	case a.left(ctx, id):
-		return exitError{exitParked}
-	case asJSON && errors.Is(err, errLost):
+	case err == nil:
+		return doneError(done)
+	case errors.Is(err, errLeft):
+		return s.leave()
+	case s.interrupts > 0:
+		return exitError{exitInterrupted}
+	case s.asJSON && errors.Is(err, errLost):
 		p := problemOf(err)
 		p.Code = "interrupted"
-		if err := printDone(a, id, host.TaskDone{Status: host.StatusFailed, Error: &p}); err != nil {
+		if err := printDone(s.app, s.id, host.TaskDone{Status: host.StatusFailed, Error: &p}); err != nil {
 			return err
 		}
 		return exitError{exitFailed}
@@ -49,46 +61,25 @@ func follow(a *app, c *host.Client, id string, from int64, asJSON bool) error {
 	return err
 }
 
-// stopTask stops the task of an interrupted client.
-func stopTask(ctx context.Context, cancel context.CancelCauseFunc, a *app, c *host.Client, id string) {
-	ctx, done := context.WithTimeout(ctx, stopTimeout)
-	defer done()
-	err := c.Stop(ctx, id)
-	if err == nil || errors.Is(context.Cause(ctx), context.Canceled) {
-		return // the end of the task comes with its events
+// leave says how a task that is left at work goes on.
+func (s *session) leave() error {
+	k := s.view.current()
+	if k == nil || k.sent {
+		fmt.Fprintf(s.app.stderr, "cowork: the task goes on without you\n  next: watch it with cowork task show --follow %s, stop it with cowork task stop %s\n", s.id, s.id)
+		return nil
 	}
-	a.printProblem(host.Problem{
-		Message: "the task may still be at work: " + problemOf(err).Message,
-		Next:    "look with `cowork task show " + id + "`, stop it with `cowork task stop " + id + "`",
-	}, "")
-	cancel(nil)
-}
-
-// errLost marks a stream of events that was cut before the task was over.
-var errLost = errors.New("the host went away")
-
-// watch shows the events of a task at work until it is over and returns how it
-// ended. Ends that the view has seen are those of earlier runs.
-func watch(ctx context.Context, a *app, c *host.Client, id string, from int64, view *view, asJSON bool) (host.TaskDone, error) {
-	for e, err := range c.Events(ctx, id, from, true) {
-		if err != nil {
-			if _, refused := errors.AsType[*host.RemoteError](err); refused || ctx.Err() != nil {
-				return host.TaskDone{}, err
-			}
-			return host.TaskDone{}, lost(id)
-		}
-		if asJSON {
-			if err := a.printJSON(e); err != nil {
-				return host.TaskDone{}, err
-			}
-		} else {
-			view.show(ctx, e)
-		}
-		if e.Kind == host.KindTaskDone && e.Seq > view.seen {
-			return host.DecodeEvent[host.TaskDone](e), nil
-		}
+	p := host.Problem{Message: "the task waits for the answer"}
+	switch {
+	case s.app.local != nil:
+		p.Next = "be asked again with cowork task resume " + s.id
+	case k.approval != nil:
+		p.Message = "the task waits for you"
+		p.Next = "cowork task approve " + s.id + " " + k.id() + ", cowork task deny " + s.id + " " + k.id() + ", or cowork task stop " + s.id
+	default:
+		p.Next = "cowork task answer " + k.thread.id + " " + k.id() + " VALUE, or cowork task stop " + s.id
 	}
-	return host.TaskDone{}, lost(id)
+	s.app.printProblem(p, "")
+	return exitError{exitParked}
 }
 
 func lost(id string) error {
@@ -96,21 +87,6 @@ func lost(id string) error {
 		Kind: pluginsdk.ErrUnavailable, Message: "the host went away while task " + id + " was at work",
 		Next: "see how far it came with `cowork task show " + id + "`, run it again with `cowork task resume " + id + "`",
 	})
-}
-
-// left reports whether the person left a question open, and says how the task
-// goes on then.
-func (a *app) left(ctx context.Context, id string) bool {
-	l, ok := errors.AsType[leftError](context.Cause(ctx))
-	if !ok {
-		return false
-	}
-	next := "cowork task answer " + id + " " + l.question + " VALUE, or cowork task stop " + id
-	if a.local != nil {
-		next = "be asked again with cowork task resume " + id
-	}
-	a.printProblem(host.Problem{Message: "the task waits for the answer", Next: next}, "")
-	return true
 }
 
 // doneError maps how a task ended to the program's exit code.
@@ -138,4 +114,25 @@ func printDone(a *app, id string, d host.TaskDone) error {
 	}
 	e.Time, e.Task = time.Now().UTC(), id
 	return a.printJSON(e)
+}
+
+// stopTask stops the task of an interrupted client.
+func (s *session) stopTask(ctx context.Context, after bool) {
+	s.do(func() error {
+		ctx, done := context.WithTimeout(ctx, stopTimeout)
+		defer done()
+		err := s.client.Stop(ctx, s.id, after)
+		if err == nil || errors.Is(context.Cause(ctx), context.Canceled) {
+			return nil // the end of the task comes with its events
+		}
+		return &pluginsdk.Error{
+			Kind: pluginsdk.ErrUnavailable, Message: "the task may still be at work: " + problemOf(err).Message,
+			Next: "look with `cowork task show " + s.id + "`, stop it with `cowork task stop " + s.id + "`",
+		}
+	}, func(err error) {
+		if err != nil {
+			s.problem(err)
+			s.gone = true
+		}
+	})
 }

@@ -93,16 +93,21 @@ func (a *app) newHost(ctx context.Context, log *slog.Logger, idle time.Duration)
 	if err != nil {
 		data = "" // no desktop trash: cowork keeps its own
 	}
+	userDir, err := userHome(a.getenv)
+	if err != nil {
+		userDir = "" // then the page grants no folder that is typed there
+	}
 	shipped := make([]host.Shipped, 0, len(builtin.Plugins()))
 	for _, p := range builtin.Plugins() {
 		shipped = append(shipped, host.Shipped{Name: p.Name, FS: p.Bundle})
 	}
 	return host.New(ctx, host.Options{
-		Home: home, Cache: cache, DataHome: data,
+		Home: home, Cache: cache, DataHome: data, UserHome: userDir,
 		Self: exe, ServeArg: pluginServerVerb, Shipped: shipped,
-		PluginsCUE: cowork.PluginsCUE(),
-		Backends:   all.Backends(all.Options{Unsafe: a.getenv("COWORK_UNSAFE") == "1"}),
-		Version:    version, Build: buildID(), IdleAfter: idle, Logger: log,
+		PluginsCUE: cowork.PluginsCUE(), ReadOnly: a.readOnly,
+		Backends: all.Backends(all.Options{Unsafe: a.getenv("COWORK_UNSAFE") == "1"}),
+		Version:  version, Build: buildID(), IdleAfter: idle, Logger: log,
+		Proxy: a.proxy(log),
 	})
 }
 
@@ -127,7 +132,7 @@ func (a *app) serveHere(ctx context.Context) (*host.Client, error) {
 	defer retry.Stop()
 	for {
 		if _, err := a.client.Health(ctx); err == nil {
-			return a.client, nil
+			return a.client, a.giveModel(ctx, a.client)
 		}
 		select {
 		case err := <-l.served:

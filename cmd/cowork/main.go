@@ -8,10 +8,7 @@ import (
 	"fmt"
 	"io"
 	"os"
-	"os/signal"
 	"strings"
-	"sync"
-	"syscall"
 
 	"github.com/alecthomas/kong"
 
@@ -48,9 +45,14 @@ type environment struct {
 type cli struct {
 	Home string `help:"Where tasks, settings and the log are kept." env:"COWORK_HOME" placeholder:"DIR"`
 
-	Run     runCmd     `cmd:"" help:"Do something: a slash command or an outcome."`
+	Run     runCmd     `cmd:"" help:"Do something: an outcome or a slash command."`
+	Chat    chatCmd    `cmd:"" help:"Talk to a task, line by line."`
+	Serve   serveCmd   `cmd:"" help:"Open the web page."`
 	Task    taskCmd    `cmd:"" help:"See, stop, undo and export tasks."`
 	Plugin  pluginCmd  `cmd:"" help:"See and install plugins."`
+	Grant   grantCmd   `cmd:"" help:"See and change what tasks may do without asking."`
+	Policy  policyCmd  `cmd:"" help:"Try what policy decides."`
+	Usage   usageCmd   `cmd:"" help:"Say what models used and cost."`
 	Trash   trashCmd   `cmd:"" help:"See, restore and empty the trash."`
 	Stop    stopCmd    `cmd:"" help:"End the background host."`
 	Doctor  doctorCmd  `cmd:"" help:"Say what works on this machine and what does not."`
@@ -60,9 +62,9 @@ type cli struct {
 
 // Main runs one command line and returns its exit code.
 func Main(args []string, env environment) int {
-	ctx, cancel := interruptible()
-	defer cancel()
-	a := &app{environment: env, ctx: ctx}
+	ctx, in, stop := newInterrupts()
+	defer stop()
+	a := &app{environment: env, ctx: ctx, interrupts: in}
 	defer a.close()
 	var c cli
 	code := -1
@@ -88,37 +90,19 @@ func Main(args []string, env environment) int {
 	return a.exitCode(k.Run(a))
 }
 
-const description = `Delegate office work to plugins that compute, in a sandbox, with everything undoable.
+const description = `Delegate office work: say the outcome you want and a model works for it on the
+folders you grant, or run a command of a plugin, which computes without a model.
+Plugins run in a sandbox, finished files are left in the folders, and what a
+task changed can be undone.
 
-Try it:
+Examples:
 
-  cowork plugin ls
+  cowork run --folder ~/Receipts "turn these receipts into an expense report"
+  cowork run "/finance:variance-analysis budget.xlsx actuals.csv"
+  cowork serve
+  cowork task ls
 
-  cowork run --folder DIR "/finance:variance-analysis budget.xlsx actuals.csv"`
-
-// interruptible returns a context that the first interrupt ends. A second one
-// ends the program at once: the host keeps all that matters.
-func interruptible() (context.Context, context.CancelFunc) {
-	ctx, cancel := context.WithCancel(context.Background())
-	over := make(chan struct{})
-	signals := make(chan os.Signal, 2)
-	signal.Notify(signals, os.Interrupt, syscall.SIGTERM)
-	go func() {
-		for _, act := range []func(){cancel, func() { os.Exit(exitInterrupted) }} {
-			select {
-			case <-signals:
-				act()
-			case <-over:
-				return
-			}
-		}
-	}()
-	return ctx, sync.OnceFunc(func() {
-		signal.Stop(signals)
-		close(over)
-		cancel()
-	})
-}
+An outcome needs a model: see "cowork run --help".`
 
 type exit struct{}
 

@@ -14,6 +14,8 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 	"github.com/santhosh-tekuri/jsonschema/v6"
+
+	"github.com/cowork-host/cowork/pluginsdk/plugintest"
 )
 
 // TestJSON runs commands with --json and holds what they print to the published
@@ -34,6 +36,10 @@ func TestJSON(t *testing.T) {
 	done := p.run("run", "--json", budget)
 	id := field(t, lastLine(done), "task")
 	shapes := map[string]map[string]bool{}
+	newest := func() string {
+		return field(t, bytes.SplitN(p.run("task", "ls", "--json"), []byte("\n"), 2)[0], "task")
+	}
+	connect := func() []byte { p.env = append(p.env, envBaseURL+"="+tidyModel(t).URL(), envAPIKey+"=k"); return nil }
 	for _, c := range []struct {
 		name, schema string
 		out          []byte
@@ -50,11 +56,30 @@ func TestJSON(t *testing.T) {
 		{"task undo", "undo", p.run("task", "undo", "--json", id)},
 		{"task undo again", "undo", p.run("task", "undo", "--json", id)},
 		{"task show of an undone task", "event", p.run("task", "show", "--json", id)},
+		{"connect", "", connect()},
+		{"run with a model", "event", p.run("run", "--json", "tidy up")},
+		{"task why of a parked one", "why", p.run("task", "why", "--json", newest())},
+		{"task plan", "plan", p.run("task", "plan", "--json", newest())},
+		{"task message", "", p.run("task", "message", "--next", "--json", newest(), "later")},
+		{"task queue", "message", p.run("task", "queue", "--json", newest())},
+		{"task deny", "answer", p.run("task", "deny", "--json", newest(), "--reason", "no")},
+		{"the rest of it", "event", p.run("task", "show", "--follow", "--json", newest())},
+		{"task why of a done one", "why", p.run("task", "why", "--json", newest())},
+		{"task ls with a cost", "task", p.run("task", "ls", "--json")},
 		{"plugin show", "plugin", p.run("plugin", "show", "--json", "finance")},
 		{"plugin show of an odd one", "plugin", p.run("plugin", "show", "--json", "--plugin-dir", "../odd", "odd")},
 		{"plugin ls", "plugin", elements(t, p.run("plugin", "ls", "--json"))},
 		{"doctor", "doctor", p.run("doctor", "--json")},
+		{"grant add", "grant", p.run("grant", "add", "--json", "--host", "example.com", "--expires", "7d")},
+		{"grant ls", "grant", p.run("grant", "ls", "--json")},
+		{"policy try: allow", "policy-try", p.run("policy", "try", "--json", "fetch example.com")},
+		{"policy try: ask", "policy-try", p.run("policy", "try", "--json", "delete a.txt")},
+		{"policy try: deny", "policy-try", p.run("policy", "try", "--json", "fetch 127.0.0.1")},
+		{"usage", "usage", p.run("usage", "--json")},
 	} {
+		if c.schema == "" {
+			continue
+		}
 		schema := compile(t, c.schema)
 		lines := bytes.Split(bytes.TrimSuffix(c.out, []byte("\n")), []byte("\n"))
 		for _, line := range lines {
@@ -79,6 +104,18 @@ func TestJSON(t *testing.T) {
 	compareShapes(t, shapes)
 }
 
+// tidyModel plans, asks to delete a file, and is done.
+func tidyModel(t *testing.T) *plugintest.Messages {
+	t.Helper()
+	replies := plugintest.InOrder(plugintest.When{},
+		plugintest.Say(plugintest.ToolBlock("", "plan", `{"ops":[{"op":"add","text":"Tidy up"}]}`)),
+		plugintest.Say(plugintest.TextBlock("I tidy up."), plugintest.ToolBlock("", "request_delete", `{"paths":["budget.csv"]}`)),
+	)
+	last := plugintest.SayText("All tidy.")
+	last.Times = -1
+	return plugintest.NewMessages(t, append(replies, last)...)
+}
+
 // TestSchemasRefuse makes sure that the schemas can fail.
 func TestSchemasRefuse(t *testing.T) {
 	t.Parallel()
@@ -89,6 +126,15 @@ func TestSchemasRefuse(t *testing.T) {
 		{"number as value", "task-done", `{"seq":1,"time":"2026-01-02T03:04:05Z","task":"","parent":"","kind":"task.done","status":"done","sandbox":"","artifacts":[],"facts":[{"name":"x","value":1}],"usage":{"model_calls":0,"input_tokens":0,"output_tokens":0,"duration_ms":0}}`},
 		{"unknown change", "change", `{"path":"/x","change":"burnt","step":"1","undoable":true}`},
 		{"null list", "plugin", `{"name":"x","version":"","source":"","digest":"","state":"enabled","skills":null}`},
+		{"grant for a task without it", "grant", `{"id":"1","tool":"*","target":"example.com","scope":"task","created":"2026-01-02T03:04:05Z"}`},
+		{"ask without scopes", "policy-try", `{"verdict":"ask","rule":"x","reason":"y","call":{"tool":"a","effect":"read","targets":[],"mode":"ask","internet":true}}`},
+		{"cost as a number", "usage", `{"by":"day","since":"","zone":"UTC","rows":[],"total":{"calls":1,"input_tokens":1,"output_tokens":1,"cost":0.5},"today":"","caps":{"task":"","day":""},"prices":"2026-10-24"}`},
+		{"a tool result without status", "event", `{"seq":1,"time":"2026-01-02T03:04:05Z","task":"","parent":"","kind":"tool.result","call":"c","tool":"t","text":""}`},
+		{"an approval without a card", "event", `{"seq":1,"time":"2026-01-02T03:04:05Z","task":"","parent":"","kind":"approval.asked","id":"p"}`},
+		{"a message at no time", "message", `{"id":"m1","text":"x","when":"never"}`},
+		{"a cost in words", "task", `{"task":"aaaaaaaaaaaa","status":"done","created":"2026-01-02T03:04:05Z","updated":"2026-01-02T03:04:05Z","last":1,"cost":"much"}`},
+		{"a plan's step without status", "plan", `{"id":"1","text":"x"}`},
+		{"why without a status", "why", `{"task":"aaaaaaaaaaaa"}`},
 		{"empty detail", "doctor", `{"name":"x","ok":true,"detail":""}`},
 	} {
 		t.Run(c.name, func(t *testing.T) {

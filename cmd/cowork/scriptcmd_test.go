@@ -47,6 +47,9 @@ func scriptCommands() map[string]func(*testscript.TestScript, bool, []string) {
 		"jsonl":       cmdJSONL,
 		"touch":       cmdTouch,
 		"chown":       cmdChown,
+		"model":       cmdModel,
+		"release":     cmdRelease,
+		"await":       cmdAwait,
 	}
 }
 
@@ -144,8 +147,8 @@ func cmdSignal(ts *testscript.TestScript, neg bool, args []string) {
 	}
 	provoke(ts, args[1], args[2], args[3:], func(p *os.Process) {
 		_ = p.Signal(sig) // it may have ended
-		if twice {
-			_ = p.Signal(sig)
+		if twice {        // not at once: two of them would count as one
+			time.AfterFunc(300*time.Millisecond, func() { _ = p.Signal(sig) })
 		}
 	})
 }
@@ -183,7 +186,7 @@ func provoke(ts *testscript.TestScript, codes, pattern string, args []string, ac
 // environ is the script's environment as far as the program looks at it.
 func environ(ts *testscript.TestScript) []string {
 	var env []string
-	for _, name := range []string{"PATH", "HOME", "XDG_DATA_HOME", "COWORK_HOME", "COWORK_UNSAFE", "TMPDIR", "TZ"} {
+	for _, name := range []string{"PATH", "HOME", "XDG_DATA_HOME", "COWORK_HOME", "COWORK_UNSAFE", "TMPDIR", "TZ", envAPIKey, envBaseURL, envModel} {
 		if v := ts.Getenv(name); v != "" {
 			env = append(env, name+"="+v)
 		}

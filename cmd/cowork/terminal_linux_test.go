@@ -17,8 +17,8 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// session is a program on a terminal of its own.
-type session struct {
+// console is a program on a terminal of its own.
+type console struct {
 	t      *testing.T
 	master *os.File
 	cmd    *exec.Cmd
@@ -30,7 +30,7 @@ type session struct {
 }
 
 // terminal starts a program on a new terminal of so many columns.
-func terminal(t *testing.T, columns int, cmd *exec.Cmd) *session {
+func terminal(t *testing.T, columns int, cmd *exec.Cmd) *console {
 	t.Helper()
 	master, err := os.OpenFile("/dev/ptmx", os.O_RDWR|unix.O_NOCTTY, 0)
 	if err != nil {
@@ -57,7 +57,7 @@ func terminal(t *testing.T, columns int, cmd *exec.Cmd) *session {
 	if err := cmd.Start(); err != nil {
 		t.Fatal(err)
 	}
-	s := &session{t: t, master: master, cmd: cmd, more: make(chan struct{})}
+	s := &console{t: t, master: master, cmd: cmd, more: make(chan struct{})}
 	go s.read()
 	t.Cleanup(func() {
 		_ = cmd.Process.Kill() // it has ended unless the test failed
@@ -66,7 +66,7 @@ func terminal(t *testing.T, columns int, cmd *exec.Cmd) *session {
 	return s
 }
 
-func (s *session) read() {
+func (s *console) read() {
 	buf := make([]byte, 4096)
 	for {
 		n, err := s.master.Read(buf)
@@ -83,7 +83,7 @@ func (s *session) read() {
 }
 
 // await returns what the program printed once it matches.
-func (s *session) await(pattern string) string {
+func (s *console) await(pattern string) string {
 	s.t.Helper()
 	re := regexp.MustCompile(pattern)
 	limit := time.After(time.Minute)
@@ -105,14 +105,14 @@ func (s *session) await(pattern string) string {
 	}
 }
 
-func (s *session) typeIn(text string) {
+func (s *console) typeIn(text string) {
 	s.t.Helper()
 	if _, err := io.WriteString(s.master, text); err != nil {
 		s.t.Fatal(err)
 	}
 }
 
-func (s *session) code() int {
+func (s *console) code() int {
 	s.t.Helper()
 	timer := time.AfterFunc(time.Minute, func() { _ = s.cmd.Process.Kill() })
 	defer timer.Stop()
@@ -180,7 +180,7 @@ func TestQuestionLeftOpen(t *testing.T) {
 	if _, stderr, code := p.all("task", "answer", m[1], m[2], "nonsense"); code != exitFailed || !strings.Contains(string(stderr), "not a choice") {
 		t.Errorf("a wrong answer: exit code %d, %s", code, stderr)
 	}
-	value := regexp.MustCompile(`(?m)^    (\S.*?)  Plan B`).FindStringSubmatch(show)
+	value := regexp.MustCompile(`(?m)^    (Plan B)  \S`).FindStringSubmatch(show)
 	if value == nil {
 		t.Fatalf("task show does not list the choices:\n%s", show)
 	}
@@ -224,7 +224,7 @@ func TestProgressFits(t *testing.T) {
 	const columns = 34
 	s := terminal(t, columns, p.command("run", "/finance:variance-analysis", strings.Repeat("売上 budget ", 6)+".csv", strings.Repeat("actuals ", 12)+".csv"))
 	text := s.await("✓ done")
-	found := regexp.MustCompile("\r\x1b\\[K(  … [^\r\n]*)").FindAllStringSubmatch(text, -1)
+	found := regexp.MustCompile("(?:\x1b\\[J|\n)(?:\x1b\\[2m)?(  … [^\r\n\x1b]*)").FindAllStringSubmatch(text, -1)
 	if len(found) == 0 {
 		t.Fatalf("no progress line in:\n%q", text)
 	}

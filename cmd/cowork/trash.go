@@ -64,7 +64,7 @@ func printTrash(a *app, items []host.TrashItem, asJSON bool) error {
 }
 
 type trashRestoreCmd struct {
-	ID   string `arg:"" help:"The item's id, as trash ls prints it."`
+	ID   string `arg:"" help:"The item's id, as \"cowork trash ls\" prints it."`
 	JSON bool   `help:"Print where it is as JSON."`
 }
 

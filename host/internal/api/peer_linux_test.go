@@ -16,8 +16,6 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/cowork-host/cowork/host/internal/api"
-	"github.com/cowork-host/cowork/host/internal/event"
-	"github.com/cowork-host/cowork/host/internal/task"
 )
 
 // TestOtherUsersAreRefused connects as another user to a socket whose
@@ -38,7 +36,7 @@ func TestOtherUsersAreRefused(t *testing.T) {
 	if err := errors.Join(err, os.Chmod(dir, 0o755), os.Chmod(path, 0o666)); err != nil {
 		t.Fatal(err)
 	}
-	srv := api.New(api.Options{Tasks: task.New(task.Options{Log: event.NewMemory()})})
+	srv := api.New(api.Options{Tasks: &fakeTasks{}})
 	ctx, cancel := context.WithCancel(t.Context())
 	served := make(chan error, 1)
 	go func() { served <- srv.Serve(ctx, l) }()

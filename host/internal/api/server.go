@@ -2,6 +2,7 @@ package api
 
 import (
 	"context"
+	"crypto/rand"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -15,8 +16,10 @@ import (
 
 	"github.com/cowork-host/cowork/host/internal/engine"
 	"github.com/cowork-host/cowork/host/internal/event"
+	"github.com/cowork-host/cowork/host/internal/grant"
+	"github.com/cowork-host/cowork/host/internal/policy"
 	"github.com/cowork-host/cowork/host/internal/runtime"
-	"github.com/cowork-host/cowork/host/internal/task"
+	"github.com/cowork-host/cowork/host/internal/usage"
 	"github.com/cowork-host/cowork/host/internal/workspace"
 	"github.com/cowork-host/cowork/pluginsdk"
 )
@@ -26,11 +29,21 @@ const maxBody = 4 << 20
 
 // Options are what a Server serves.
 type Options struct {
-	Health    Health
-	Log       event.Log
-	Tasks     *task.Manager
+	Health Health
+	Log    event.Log
+	Tasks  Tasks
+	// Models is told which connection to a model to use; nil: none can be.
+	Models    Models
 	Workspace *workspace.Store
 	Plugins   *runtime.Plugins
+	Grants    *grant.Store
+	// Policy returns the rules for a tree of tasks, by its root; "" is none.
+	Policy func(root string) policy.Rules
+	Usage  *usage.Reporter
+	// Web serves the web page; nil: there is none.
+	Web Opener
+	// ReadOnly is why nothing can be changed, such as a full disk; nil: all can.
+	ReadOnly error
 	// IdleAfter is how long the server waits without a task or a request
 	// before Serve returns; 0: for ever.
 	IdleAfter time.Duration
@@ -44,6 +57,7 @@ type Server struct {
 	quitOnce sync.Once
 	requests atomic.Int64
 	last     atomic.Int64 // Unix nanoseconds of the last request's end
+	model    modelSlot
 }
 
 // New returns a server that is not yet listening.
@@ -51,7 +65,7 @@ func New(opts Options) *Server {
 	if opts.Logger == nil {
 		opts.Logger = slog.New(slog.DiscardHandler)
 	}
-	return &Server{opts: opts, quit: make(chan struct{})}
+	return &Server{opts: opts, quit: make(chan struct{}), model: modelSlot{salt: rand.Text()}}
 }
 
 // Serve answers on l until ctx ends, a client asks the host to quit, or the
@@ -118,10 +132,25 @@ func (s *Server) handler() http.Handler {
 	mux.HandleFunc("POST /v1/tasks/{task}/resume", s.resume)
 	mux.HandleFunc("POST /v1/tasks/{task}/answers", s.answer)
 	mux.HandleFunc("POST /v1/tasks/{task}/undo", s.undo)
+	mux.HandleFunc("GET /v1/tasks/{task}", s.state)
+	mux.HandleFunc("POST /v1/tasks/{task}/pause", s.pause)
+	mux.HandleFunc("POST /v1/tasks/{task}/retry", s.retry)
+	mux.HandleFunc("POST /v1/tasks/{task}/messages", s.message)
+	mux.HandleFunc("POST /v1/tasks/{task}/messages/{message}", s.changeMessage)
+	mux.HandleFunc("POST /v1/tasks/{task}/approvals", s.approve)
+	mux.HandleFunc("POST /v1/tasks/{task}/plan", s.plan)
+	mux.HandleFunc("POST /v1/tasks/import", s.importTask)
+	mux.HandleFunc("PUT /v1/model", s.setModel)
 	mux.HandleFunc("GET /v1/plugins", s.plugins)
 	mux.HandleFunc("POST /v1/plugins/install", s.install)
 	mux.HandleFunc("POST /v1/plugins/update", s.update)
 	mux.HandleFunc("POST /v1/plugins/remove", s.remove)
+	mux.HandleFunc("POST /v1/web", s.web)
+	mux.HandleFunc("GET /v1/grants", s.grants)
+	mux.HandleFunc("POST /v1/grants", s.addGrant)
+	mux.HandleFunc("POST /v1/grants/{grant}/remove", s.removeGrant)
+	mux.HandleFunc("POST /v1/policy/try", s.tryPolicy)
+	mux.HandleFunc("GET /v1/usage", s.usage)
 	mux.HandleFunc("GET /v1/trash", s.trash)
 	mux.HandleFunc("POST /v1/trash/{item}/restore", s.restore)
 	mux.HandleFunc("POST /v1/trash/empty", s.emptyTrash)
@@ -131,19 +160,28 @@ func (s *Server) handler() http.Handler {
 			Next: "use the client that belongs to it",
 		})
 	})
+	return s.Counted(s.readOnly(mux))
+}
+
+// readOnly refuses what would change something that cannot be changed.
+func (s *Server) readOnly(next http.Handler) http.Handler {
+	if s.opts.ReadOnly == nil {
+		return next
+	}
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		s.requests.Add(1)
-		defer func() {
-			s.last.Store(time.Now().UnixNano())
-			s.requests.Add(-1)
-		}()
-		mux.ServeHTTP(w, r)
+		switch {
+		case r.Method == http.MethodGet, r.URL.Path == "/v1/quit", r.URL.Path == "/v1/model", r.URL.Path == "/v1/policy/try":
+			next.ServeHTTP(w, r)
+		default:
+			fail(w, s.opts.ReadOnly)
+		}
 	})
 }
 
 func (s *Server) health(w http.ResponseWriter, _ *http.Request) {
 	h := s.opts.Health
 	h.Active = s.opts.Tasks.Active()
+	h.Model = s.model.status()
 	reply(w, h)
 }
 

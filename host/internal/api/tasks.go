@@ -2,11 +2,10 @@ package api
 
 import (
 	"context"
-	"encoding/json"
 	"fmt"
-	"iter"
 	"net/http"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -21,12 +20,17 @@ func (s *Server) run(w http.ResponseWriter, r *http.Request) {
 	if !decode(w, r, &req) {
 		return
 	}
+	if err := checkBudget(req.Budget); err != nil {
+		fail(w, err)
+		return
+	}
 	if !absolute(w, append(req.Folders, req.PluginDirs...)...) || req.Cwd != "" && !absolute(w, req.Cwd) {
 		return
 	}
 	id, err := s.opts.Tasks.Start(r.Context(), task.Spec{
 		Input: req.Input, Folders: req.Folders, Cwd: req.Cwd, Sandbox: req.Sandbox, Mode: req.Mode,
 		Interactive: req.Interactive, PluginDirs: req.PluginDirs,
+		Model: req.Model, Light: req.Light, NoInternet: req.NoInternet, Budget: req.Budget,
 	})
 	if err != nil {
 		fail(w, err)
@@ -53,64 +57,45 @@ func (s *Server) tasks(w http.ResponseWriter, r *http.Request) {
 		fail(w, err)
 		return
 	}
-	if heads == nil {
-		heads = []event.Head{}
-	}
-	reply(w, heads)
-}
-
-// events streams a task's events as JSON lines, from the sequence ?from= on.
-// With ?follow=1 it goes on for as long as the task is at work.
-func (s *Server) events(w http.ResponseWriter, r *http.Request) {
-	id := r.PathValue("task")
-	if _, err := s.opts.Log.Head(r.Context(), id); err != nil {
-		fail(w, notFound(id, err))
-		return
-	}
-	from, _ := strconv.ParseInt(r.URL.Query().Get("from"), 10, 64)
-	out := &eventStream{flush: http.NewResponseController(w), enc: json.NewEncoder(w), next: max(from, 1)}
-	w.Header().Set("Content-Type", "application/x-ndjson")
-	if r.URL.Query().Get("follow") != "" {
-		ctx, cancel := context.WithCancel(r.Context())
-		defer cancel()
-		over := s.opts.Tasks.Done(id)
-		go func() {
-			select {
-			case <-over:
-			case <-ctx.Done():
+	out := make([]TaskSummary, 0, len(heads))
+	for _, h := range heads {
+		sum := TaskSummary{Head: h}
+		if r.URL.Query().Get("cost") != "" {
+			if sum.Cost, err = s.cost(r.Context(), h); err != nil {
+				fail(w, err)
+				return
 			}
-			cancel()
-		}()
-		if !out.send(s.opts.Log.Subscribe(ctx, id, out.next), true) && ctx.Err() == nil {
-			return
 		}
+		out = append(out, sum)
 	}
-	// What came before the task was over, and the subscription missed.
-	out.send(s.opts.Log.Read(r.Context(), id, out.next), false)
+	reply(w, out)
 }
 
-// eventStream writes events to a client, each once.
-type eventStream struct {
-	flush *http.ResponseController
-	enc   *json.Encoder
-	next  int64
-}
+// lastEvents is how far back the end of a run is looked for: it is the last
+// event but for undos and what was said to the task since.
+const lastEvents = 16
 
-// send writes the events, live ones each at once, and reports whether they came
-// to their end.
-func (o *eventStream) send(events iter.Seq2[event.Event, error], live bool) bool {
-	for e, err := range events {
-		if err != nil || o.enc.Encode(e) != nil {
-			return false // the client, or the host, is gone, or the task is over
+// cost returns what a task cost. Of one that is over it reads the end alone.
+func (s *Server) cost(ctx context.Context, h event.Head) (string, error) {
+	if h.Status != event.StatusRunning && h.Status != event.StatusStopping {
+		cost, found := "", false
+		for e, err := range s.opts.Log.Read(ctx, h.Task, max(1, h.Last-lastEvents)) {
+			if err != nil {
+				return "", err
+			}
+			if done, err := event.Decode[event.TaskDone](e); err == nil {
+				cost, found = done.Usage.Cost, true
+			}
 		}
-		if live && o.flush.Flush() != nil {
-			return false
-		}
-		if e.Seq != 0 {
-			o.next = e.Seq + 1
+		if found {
+			return cost, nil
 		}
 	}
-	return true
+	state, err := s.opts.Tasks.State(ctx, h.Task)
+	if err != nil {
+		return "", err
+	}
+	return state.Usage.Cost, nil
 }
 
 func notFound(id string, err error) error {
@@ -118,14 +103,6 @@ func notFound(id string, err error) error {
 		return err
 	}
 	return &pluginsdk.Error{Kind: pluginsdk.ErrNotFound, Message: fmt.Sprintf("there is no task %.100s", id), Next: "list them with `cowork task ls`"}
-}
-
-func (s *Server) stop(w http.ResponseWriter, r *http.Request) {
-	if err := s.opts.Tasks.Stop(r.Context(), r.PathValue("task")); err != nil {
-		fail(w, err)
-		return
-	}
-	reply(w, struct{}{})
 }
 
 func (s *Server) resume(w http.ResponseWriter, r *http.Request) {
@@ -158,16 +135,62 @@ func (s *Server) changes(w http.ResponseWriter, r *http.Request) {
 		fail(w, notFound(id, err))
 		return
 	}
-	found, err := s.opts.Workspace.Changes(r.Context(), id)
+	found, err := s.changesOf(r.Context(), id)
 	if err != nil {
 		fail(w, err)
 		return
 	}
 	out := make([]Change, 0, len(found))
 	for _, c := range found {
-		out = append(out, Change{Path: c.HostPath, Change: string(c.Kind), From: c.From, Step: c.Step, Undoable: c.Undoable})
+		line := Change{Path: c.HostPath, Change: string(c.Kind), From: c.From, Step: c.Step, Undoable: c.Undoable}
+		if c.Task != id {
+			line.Task = c.Task
+		}
+		out = append(out, line)
 	}
 	reply(w, out)
+}
+
+// changesOf are the changes of a task and its sub-agents, oldest first.
+func (s *Server) changesOf(ctx context.Context, id string) ([]workspace.Change, error) {
+	state, err := s.opts.Tasks.State(ctx, id)
+	if err != nil {
+		return nil, err
+	}
+	found, err := s.opts.Workspace.Changes(ctx, id)
+	if err != nil {
+		return nil, err
+	}
+	for _, c := range state.Children {
+		more, err := s.changesOf(ctx, c.Child)
+		if err != nil && pluginsdk.Code(err) != "not_found" { // one that never began
+			return nil, err
+		}
+		found = append(found, more...)
+	}
+	slices.SortStableFunc(found, func(a, b workspace.Change) int { return a.Time.Compare(b.Time) })
+	return found, nil
+}
+
+// below are the sub-agents an undo of a task takes back: all of them, or with a
+// step the one that step started.
+func (s *Server) below(ctx context.Context, id, step string) ([]string, error) {
+	state, err := s.opts.Tasks.State(ctx, id)
+	if err != nil {
+		return nil, err
+	}
+	var ids []string
+	for _, c := range state.Children {
+		if step != "" && !slices.ContainsFunc(state.Calls, func(call task.Call) bool { return call.Call == c.Call && call.Step == step }) {
+			continue
+		}
+		more, err := s.below(ctx, c.Child, "")
+		if err != nil && pluginsdk.Code(err) != "not_found" {
+			return nil, err
+		}
+		ids = append(append(ids, c.Child), more...)
+	}
+	return ids, nil
 }
 
 func (s *Server) undo(w http.ResponseWriter, r *http.Request) {
@@ -185,7 +208,12 @@ func (s *Server) undo(w http.ResponseWriter, r *http.Request) {
 		fail(w, err)
 		return
 	}
-	reversals, err := s.opts.Workspace.Undo(r.Context(), workspace.UndoRequest{Task: id, Step: req.Step, Path: path, DryRun: req.DryRun})
+	also, err := s.below(r.Context(), id, req.Step)
+	if err != nil {
+		fail(w, err)
+		return
+	}
+	reversals, err := s.opts.Workspace.Undo(r.Context(), workspace.UndoRequest{Task: id, Step: req.Step, Also: also, Path: path, DryRun: req.DryRun})
 	if err != nil {
 		fail(w, err)
 		return
@@ -233,20 +261,20 @@ func (s *Server) settled(ctx context.Context, id string) error {
 	}
 }
 
-// changed returns the workspace's name of a file a task changed, given that
-// name, the absolute path, or the end of it.
+// changed returns the absolute path of a file a task or its sub-agents changed,
+// given that, its name in the workspace, or the end of it.
 func (s *Server) changed(ctx context.Context, id, path string) (string, error) {
 	if path == "" {
 		return "", nil
 	}
-	found, err := s.opts.Workspace.Changes(ctx, id)
+	found, err := s.changesOf(ctx, id)
 	if err != nil {
 		return "", err
 	}
 	end := string(filepath.Separator) + filepath.Clean(path)
 	for _, c := range found {
 		if c.Path == path || c.HostPath == path || strings.HasSuffix(c.HostPath, end) {
-			return c.Path, nil
+			return c.HostPath, nil
 		}
 	}
 	return "", &pluginsdk.Error{

@@ -13,6 +13,8 @@ type Health struct {
 	Build   string `json:"build"`
 	PID     int    `json:"pid"`
 	Active  int    `json:"active"` // tasks at work
+	// Model says which connection to a model the host was given.
+	Model ModelStatus `json:"model"`
 }
 
 // RunRequest asks for a task.
@@ -24,11 +26,68 @@ type RunRequest struct {
 	Mode        string   `json:"mode,omitempty"`
 	Interactive bool     `json:"interactive"`
 	PluginDirs  []string `json:"plugin_dirs,omitempty"` // absolute
+	// Model is the model to use; empty: the connection's own.
+	Model string `json:"model,omitempty"`
+	// Light is a conversation without tools and folders.
+	Light bool `json:"light,omitempty"`
+	// NoInternet keeps the task off the network.
+	NoInternet bool `json:"no_internet,omitempty"`
+	// Budget is the most the task may cost, in US dollars, a decimal.
+	Budget string `json:"budget,omitempty"`
 }
 
 // RunResponse names the task that was made.
 type RunResponse struct {
 	Task string `json:"task"`
+}
+
+// StopRequest stops a task: at once, or when the running step is over.
+type StopRequest struct {
+	After bool `json:"after,omitempty"`
+}
+
+// PauseRequest says who pauses a task; empty: a client of this API.
+type PauseRequest struct {
+	By string `json:"by,omitempty"`
+}
+
+// MessageRequest is a message to a task. When is "now", the default, or
+// "next".
+type MessageRequest struct {
+	Text string            `json:"text"`
+	When event.MessageWhen `json:"when,omitempty"`
+}
+
+// MessageResponse names the message that was queued.
+type MessageResponse struct {
+	ID string `json:"id"`
+}
+
+// MessageChange edits a message that waits; only what is set changes.
+type MessageChange struct {
+	Text   string            `json:"text,omitempty"`
+	When   event.MessageWhen `json:"when,omitempty"`
+	Before string            `json:"before,omitempty"` // moves it in front of this one; "end" is behind all
+	Remove bool              `json:"remove,omitempty"`
+}
+
+// ApprovalRequest answers an approval; an empty ID is the only open one of the
+// task and its sub-agents.
+type ApprovalRequest struct {
+	ID     string `json:"id,omitempty"`
+	Allow  bool   `json:"allow"`
+	Scope  string `json:"scope,omitempty"` // "once", the default, "task" or "always"
+	Reason string `json:"reason,omitempty"`
+	// Digest is that of the card the person saw; where it is given, the answer
+	// counts for that very call alone.
+	Digest string `json:"digest,omitempty"`
+	// By is "terminal", "web" or, when empty, "api".
+	By string `json:"by,omitempty"`
+}
+
+// PlanRequest edits a task's plan.
+type PlanRequest struct {
+	Ops []event.PlanOp `json:"ops"`
 }
 
 // ResumeRequest runs an ended task again.
@@ -51,10 +110,12 @@ type UndoRequest struct {
 
 // Change is one line of a task's changes.
 type Change struct {
-	Path     string `json:"path"`
-	Change   string `json:"change"`
-	From     string `json:"from,omitempty"`
-	Step     string `json:"step"`
+	Path   string `json:"path"`
+	Change string `json:"change"`
+	From   string `json:"from,omitempty"`
+	Step   string `json:"step"`
+	// Task is the sub-agent that did it, empty for the task itself.
+	Task     string `json:"task,omitempty"`
 	Undoable bool   `json:"undoable"`
 }
 
@@ -66,7 +127,12 @@ type Reversal struct {
 }
 
 // TaskSummary is a task in a list.
-type TaskSummary = event.Head
+type TaskSummary struct {
+	event.Head
+	// Cost is what the task and its sub-agents cost so far, in US dollars;
+	// empty when nothing was priced.
+	Cost string `json:"cost,omitempty"`
+}
 
 // Plugin is a plugin as `plugin ls` and `plugin show` print it.
 type Plugin = catalog.Plugin

@@ -43,7 +43,7 @@ func TestRoundTrip(t *testing.T) {
 	}
 	want := []event.Kind{
 		event.KindTaskCreated, event.KindSandboxReady, event.KindStepStarted, event.KindPlan,
-		event.KindStepResult, event.KindStepApplied, event.KindTaskDone,
+		event.KindStepResult, event.KindStepApplied, event.KindCompletion, event.KindTaskDone,
 	}
 	if diff := cmp.Diff(want, e.kinds(id)); diff != "" {
 		t.Errorf("events (-want +got):\n%s", diff)
@@ -253,7 +253,7 @@ func TestStopInTheMiddle(t *testing.T) {
 		status event.Status
 		code   string
 	}{
-		{"stopped", func(e *env, id string) error { return e.tasks.Stop(context.WithoutCancel(e.t.Context()), id) }, event.StatusStopped, "stopped"},
+		{"stopped", func(e *env, id string) error { return e.tasks.Stop(context.WithoutCancel(e.t.Context()), id, false) }, event.StatusStopped, "stopped"},
 		{"host closes", func(e *env, _ string) error { return e.tasks.Close(context.WithoutCancel(e.t.Context())) }, event.StatusFailed, "interrupted"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
@@ -309,7 +309,7 @@ func TestAsk(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	if err := e.tasks.Stop(t.Context(), id); err != nil {
+	if err := e.tasks.Stop(t.Context(), id, false); err != nil {
 		t.Fatal(err)
 	}
 	if err := e.tasks.Resume(t.Context(), id, true); err != nil {

@@ -19,6 +19,9 @@ const (
 	codeNoSandbox   = "sandbox_unavailable"
 	codePlugin      = "plugin_failed"
 	codeStopped     = "stopped"
+	codePaused      = "paused"
+	codeParked      = "parked"
+	codeModel       = "model_failed"
 	codeInterrupted = "interrupted"
 )
 
@@ -29,10 +32,13 @@ var errNeedsModel = errors.New("there is no model")
 func needsModel(what string) error {
 	return errors.Join(errNeedsModel, &pluginsdk.Error{
 		Kind: pluginsdk.ErrUnavailable, Message: what + " needs a model, and none is connected",
-		Next: "a model is set with ANTHROPIC_API_KEY, or ANTHROPIC_BASE_URL for a compatible server, which the next version will use; " +
-			"until then use a command with a handler, such as /data:profile FILE (`cowork plugin ls` lists them)",
+		Next: "set ANTHROPIC_API_KEY, or ANTHROPIC_BASE_URL for a compatible server, and run it again; " +
+			"without a model use a command with a handler, such as /data:profile FILE (`cowork plugin ls` lists them)",
 	})
 }
+
+// errNoResult says that a tool call has no result in the log.
+var errNoResult = &pluginsdk.Error{Kind: pluginsdk.ErrNotFound, Message: "there is no result of such a call", Next: "use the id that stands in the shortened result"}
 
 // ErrorOf returns err as events and clients have it: the most telling code,
 // the message and the next step.
@@ -54,6 +60,8 @@ func ErrorOf(err error) *event.Error {
 	switch {
 	case errors.Is(err, errNeedsModel):
 		out.Code = codeNeedsModel
+	case errors.Is(err, errModel):
+		out.Code = codeModel
 	case errors.Is(err, sandbox.ErrUnavailable):
 		out.Code = codeNoSandbox
 		if _, said := errors.AsType[*pluginsdk.Error](err); said {

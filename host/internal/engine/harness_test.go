@@ -10,6 +10,7 @@ import (
 	"path/filepath"
 	"sync"
 	"testing"
+	"testing/fstest"
 	"time"
 
 	"github.com/cowork-host/cowork/host/internal/catalog"
@@ -67,13 +68,16 @@ type plugins struct {
 
 func (p *plugins) Snapshot(context.Context, ...string) (*catalog.Snapshot, error) {
 	return catalog.New([]catalog.Plugin{
-		{Name: "p", State: catalog.Enabled, Commands: []catalog.Command{
-			{ID: "p:go", Params: []pluginsdk.Param{
-				{Name: "file", Kind: pluginsdk.ParamFile},
-				{Name: "by", Kind: pluginsdk.ParamText, Option: true},
-			}},
-			{ID: "p:advice", NeedsModel: true},
-		}},
+		{
+			Name: "p", State: catalog.Enabled, Commands: []catalog.Command{
+				{ID: "p:go", Params: []pluginsdk.Param{
+					{Name: "file", Kind: pluginsdk.ParamFile},
+					{Name: "by", Kind: pluginsdk.ParamText, Option: true},
+				}},
+				{ID: "p:advice", NeedsModel: true},
+			}, Skills: []catalog.Skill{{ID: "p:care", Name: "care", Description: "How to take care"}},
+			Agents: []catalog.Agent{{ID: "p:looker", Name: "looker", Description: "Looks"}},
+		},
 		{Name: "boxless", State: catalog.Failed, Findings: []bundle.Finding{{Rule: runtime.RuleNoSandbox, Severity: bundle.Error, Message: "no namespaces"}}},
 		{Name: "broken", State: catalog.Failed, Findings: []bundle.Finding{{Rule: "x", Severity: bundle.Error, File: "f", Message: "a comma is missing"}}},
 	}), nil
@@ -84,6 +88,20 @@ func (p *plugins) Start(context.Context, sandbox.Sandbox, catalog.Plugin) (engin
 		return nil, p.err
 	}
 	return connected{plugintest.Connect(p.t, &author{p.run}), p.end}, nil
+}
+
+// Content is the bundle of the plugin p.
+func (p *plugins) Content(ctx context.Context, cp catalog.Plugin) (*runtime.Content, error) {
+	files := fstest.MapFS{
+		".claude-plugin/plugin.json": {Data: []byte(`{"name":"p"}`)},
+		"commands/go.md":             {Data: []byte("Say what the facts mean, for $ARGUMENTS.")},
+		"commands/advice.md":         {Data: []byte("Give advice about $1.")},
+		"skills/care/SKILL.md":       {Data: []byte("---\ndescription: How to take care\n---\nTake care. See ${CLAUDE_SKILL_DIR}/more.md.")},
+		"skills/care/more.md":        {Data: []byte("More care.")},
+		"agents/looker.md":           {Data: []byte("---\nname: looker\ndescription: Looks\ntools: Read, Grep\n---\nYou look.")},
+	}
+	b, err := bundle.Load(ctx, files, bundle.Options{Name: cp.Name})
+	return &runtime.Content{Bundle: b, Files: files}, err
 }
 
 // boxes makes sandboxes that hold nothing, or fails.
@@ -121,21 +139,30 @@ func (b *box) Close() error {
 
 // env is an engine over a real folder, store and log.
 type env struct {
-	t       *testing.T
+	t       testing.TB
 	folder  string
 	store   *workspace.Store
 	log     event.Log
 	plugins *plugins
 	boxes   *boxes
 	tasks   *task.Manager
+	opts    engine.Options
 }
 
-func newEnv(t *testing.T, run handler) *env {
+func newEnv(t testing.TB, run handler) *env {
 	t.Helper()
 	return newEnvWith(t, run, event.NewMemory())
 }
 
-func newEnvWith(t *testing.T, run handler, log event.Log) *env {
+func newEnvWith(t testing.TB, run handler, log event.Log) *env {
+	t.Helper()
+	return newEnvOf(t, run, log, func(*engine.Options) {})
+}
+
+func undoAll(task string) workspace.UndoRequest { return workspace.UndoRequest{Task: task} }
+
+// newEnvOf is an env whose engine has changed options.
+func newEnvOf(t testing.TB, run handler, log event.Log, change func(*engine.Options)) *env {
 	t.Helper()
 	dir := t.TempDir()
 	store, err := workspace.Open(t.Context(), workspace.Options{Dir: filepath.Join(dir, "store"), TrashDir: filepath.Join(dir, "trash")})
@@ -147,7 +174,10 @@ func newEnvWith(t *testing.T, run handler, log event.Log) *env {
 		t.Fatal(err)
 	}
 	e.put("in.txt", "hello")
-	e.tasks = task.New(task.Options{Log: log, Worker: engine.New(engine.Options{Workspace: store, Plugins: e.plugins, Boxes: e.boxes})})
+	opts := engine.Options{Workspace: store, Plugins: e.plugins, Boxes: e.boxes}
+	change(&opts)
+	e.opts = opts
+	e.tasks = task.New(task.Options{Log: log, Worker: engine.New(opts)})
 	t.Cleanup(func() {
 		ctx, cancel := context.WithTimeout(context.WithoutCancel(t.Context()), 10*time.Second)
 		defer cancel()
@@ -159,6 +189,15 @@ func newEnvWith(t *testing.T, run handler, log event.Log) *env {
 		}
 	})
 	return e
+}
+
+// restart ends the host of the tasks and begins another one.
+func (e *env) restart() {
+	e.t.Helper()
+	if err := e.tasks.Close(e.t.Context()); err != nil {
+		e.t.Fatal(err)
+	}
+	e.tasks = task.New(task.Options{Log: e.log, Worker: engine.New(e.opts)})
 }
 
 func (e *env) put(name, text string) {
@@ -200,7 +239,7 @@ func (e *env) ended(id string) *task.State {
 	e.t.Helper()
 	select {
 	case <-e.tasks.Done(id):
-	case <-time.After(20 * time.Second):
+	case <-time.After(2 * time.Minute): // under the race detector, on a busy machine
 		e.t.Fatalf("task %s does not end", id)
 	}
 	s, err := e.tasks.State(e.t.Context(), id)

@@ -17,9 +17,6 @@ import (
 	"github.com/cowork-host/cowork/sandbox"
 )
 
-// stepID is the id of the one step a command is today.
-const stepID = "1"
-
 // unrecordedError says that a step was applied and the log could not keep that.
 type unrecordedError struct{ err error }
 
@@ -29,8 +26,8 @@ func (e *unrecordedError) Unwrap() error { return e.err }
 // finished takes up a step whose files are in the folder already, because the
 // log failed before it could say so. The handler must not run again. It
 // returns nil when there is no such step.
-func (e *Engine) finished(ctx context.Context, t *task.Task) (*event.StepResult, error) {
-	st, known := t.Step(stepID)
+func (e *Engine) finished(ctx context.Context, t *task.Task, id string) (*event.StepResult, error) {
+	st, known := t.Step(id)
 	if !known {
 		return nil, nil
 	}
@@ -38,7 +35,7 @@ func (e *Engine) finished(ctx context.Context, t *task.Task) (*event.StepResult,
 	if err != nil || !got.Applied {
 		return nil, err
 	}
-	res := event.StepResult{Step: stepID}
+	res := event.StepResult{Step: id}
 	if st.Result != nil {
 		res = *st.Result
 	}
@@ -46,7 +43,7 @@ func (e *Engine) finished(ctx context.Context, t *task.Task) (*event.StepResult,
 	if st.Status == task.StepDone {
 		return &res, nil
 	}
-	if err := t.Record(ctx, event.StepApplied{Step: stepID, Changes: got.Changes}); err != nil {
+	if err := t.Record(ctx, event.StepApplied{Step: id, Changes: got.Changes}); err != nil {
 		return &res, &unrecordedError{err}
 	}
 	return &res, nil
@@ -54,22 +51,29 @@ func (e *Engine) finished(ctx context.Context, t *task.Task) (*event.StepResult,
 
 // step runs the handler with its writes staged, keeps the result, and applies
 // the files. Until the result is durable nothing of it can be seen.
-func (e *Engine) step(ctx context.Context, t *task.Task, ws *workspace.Workspace, box sandbox.Sandbox, j *job, values map[string]string) (*event.StepResult, error) {
-	started := event.StepStarted{Step: stepID, Plugin: j.plugin.Name, Command: j.name, Values: values}
+func (e *Engine) step(ctx context.Context, r *run, box sandbox.Sandbox, j *job, id string, values map[string]string) (*event.StepResult, error) {
+	t, ws := r.t, r.ws
+	started := event.StepStarted{Step: id, Plugin: j.plugin.Name, Command: j.name, Values: values}
+	if r.talks {
+		started.Model = r.conn.Name
+	}
 	if err := t.Record(ctx, started); err != nil {
 		return nil, err
 	}
-	staged, err := ws.Step(ctx, stepID)
+	staged, err := ws.Step(ctx, id)
 	if err != nil {
-		return nil, e.stepFailed(ctx, t, err)
+		return nil, e.stepFailed(ctx, t, id, err)
 	}
 	defer func() {
 		if err := staged.Discard(); err != nil {
 			e.opts.Logger.Error("discard staging", "task", t.ID, "error", err)
 		}
 	}()
-	host := newStepHost(ctx, t, staged)
+	host := newStepHost(ctx, r, id, staged)
 	res, err := e.run(ctx, host, box, j, values)
+	if err != nil && host.parked.Load() && ctx.Err() == nil {
+		err = task.ErrParked // it runs again from the top when the answer is there
+	}
 	if err == nil {
 		err = context.Cause(ctx)
 	}
@@ -77,24 +81,24 @@ func (e *Engine) step(ctx context.Context, t *task.Task, ws *workspace.Workspace
 		err = checkArtifacts(host, res, j.plugin.Name)
 	}
 	if err != nil {
-		return nil, e.stepFailed(ctx, t, err)
+		return nil, e.stepFailed(ctx, t, id, err)
 	}
-	result := event.StepResult{Step: stepID, Facts: res.Facts, Brief: res.Brief}
+	result := event.StepResult{Step: id, Facts: res.Facts, Brief: res.Brief}
 	for _, a := range res.Artifacts {
 		result.Artifacts = append(result.Artifacts, event.Artifact{
 			Path: ws.HostPath(a.Path), MediaType: a.MediaType, Title: a.Title, Checks: a.Checks,
 		})
 	}
 	if err := t.Record(ctx, result); err != nil {
-		return nil, e.stepFailed(ctx, t, err)
+		return nil, e.stepFailed(ctx, t, id, err)
 	}
 	// From here on the step is applied whole, whatever happens to the task.
 	changes, err := staged.Apply(context.WithoutCancel(ctx))
 	if err != nil {
-		return nil, e.stepFailed(ctx, t, err)
+		return nil, e.stepFailed(ctx, t, id, err)
 	}
 	result.Artifacts = delivered(result.Artifacts, changes)
-	applied := event.StepApplied{Step: stepID, Changes: eventChanges(changes)}
+	applied := event.StepApplied{Step: id, Changes: eventChanges(changes)}
 	if err := t.Record(ctx, applied); err != nil {
 		return &result, &unrecordedError{err}
 	}
@@ -138,12 +142,15 @@ func checkArtifacts(host *stepHost, res *pluginsdk.Result, plugin string) error 
 }
 
 // stepFailed records why a step failed; nothing it staged is applied.
-func (e *Engine) stepFailed(ctx context.Context, t *task.Task, err error) error {
+func (e *Engine) stepFailed(ctx context.Context, t *task.Task, id string, err error) error {
+	if errors.Is(err, task.ErrParked) {
+		return err // it runs again from the top when the answer is there
+	}
 	var events []event.Payload
 	if f, ok := errors.AsType[*runtime.Failure](err); ok {
 		events = append(events, event.PluginFailed{Plugin: f.Plugin, Reason: string(f.Reason), Detail: f.Detail})
 	}
-	events = append(events, event.StepFailed{Step: stepID, Error: whyEnded(ctx, t.ID, err)})
+	events = append(events, event.StepFailed{Step: id, Error: whyEnded(ctx, t.ID, err, true)})
 	return errors.Join(err, t.Record(ctx, events...))
 }
 

@@ -2,6 +2,7 @@ package engine
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io/fs"
 	"maps"
@@ -20,17 +21,19 @@ import (
 // stepHost is the pluginsdk.Host of one step: the step's staging, the task's
 // questions, the task's log.
 type stepHost struct {
+	run    *run
 	task   *task.Task
 	step   string
 	files  *stepFiles
 	report *reporter
 	asked  atomic.Int64
+	parked atomic.Bool // a question found nobody
 }
 
 var _ pluginsdk.Host = (*stepHost)(nil)
 
-func newStepHost(ctx context.Context, t *task.Task, staged *workspace.Step) *stepHost {
-	return &stepHost{task: t, step: stepID, files: &stepFiles{step: staged}, report: newReporter(ctx, t, stepID)}
+func newStepHost(ctx context.Context, r *run, step string, staged *workspace.Step) *stepHost {
+	return &stepHost{run: r, task: r.t, step: step, files: &stepFiles{step: staged}, report: newReporter(ctx, r.t, step)}
 }
 
 func (h *stepHost) Files() pluginsdk.Files     { return h.files }
@@ -38,10 +41,6 @@ func (h *stepHost) Report() pluginsdk.Reporter { return h.report }
 
 func (h *stepHost) Tool(_ context.Context, name string, _ any) (*pluginsdk.ToolResult, error) {
 	return nil, &pluginsdk.Error{Kind: pluginsdk.ErrNotFound, Message: "this host has no tool " + name}
-}
-
-func (h *stepHost) Generate(context.Context, *pluginsdk.Prompt) (*pluginsdk.Text, error) {
-	return nil, &pluginsdk.Error{Kind: pluginsdk.ErrUnavailable, Message: "there is no model", Next: "deliver the computed facts without prose"}
 }
 
 func (h *stepHost) Ask(ctx context.Context, q pluginsdk.Question) (pluginsdk.Answer, error) {
@@ -56,6 +55,9 @@ func (h *stepHost) Ask(ctx context.Context, q pluginsdk.Question) (pluginsdk.Ans
 		return pluginsdk.Answer{}, pluginsdk.Invalid("decide more without asking", "one step asks at most %d questions", maxQuestions)
 	}
 	v, err := h.task.Ask(ctx, h.step, q)
+	if errors.Is(err, task.ErrParked) {
+		h.parked.Store(true)
+	}
 	return pluginsdk.Answer{Value: v}, err
 }
 

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"runtime/debug"
 	"strings"
 	"sync"
 	"time"
@@ -14,61 +13,13 @@ import (
 	"github.com/cowork-host/cowork/pluginsdk"
 )
 
-// Spec is what a task is asked to do.
-type Spec struct {
-	// Input is an outcome or a slash command, as typed.
-	Input string
-	// Folders are the granted folders, absolute; Cwd is where the person
-	// stands, for relative paths in Input.
-	Folders []string
-	Cwd     string
-	// Sandbox is the backend asked for: "auto" or a name.
-	Sandbox string
-	Mode    string
-	Parent  string
-	// Interactive says that somebody is there to answer questions.
-	Interactive bool
-	// PluginDirs are bundles to offer in this task beside the installed ones.
-	PluginDirs []string
-}
-
-// Worker does what a task asks for.
-type Worker interface {
-	// Check refuses what cannot be started at all: an empty input, an unknown
-	// command. No task is made for it.
-	Check(ctx context.Context, spec Spec) error
-	// Work does the task and says how it ended. Cancelling ctx stops it; what
-	// was applied before stays. It is called in a goroutine of its own.
-	Work(ctx context.Context, t *Task) event.TaskDone
-	// Settle says what became of a step of a task that was at work when the
-	// host died.
-	Settle(ctx context.Context, task string, st Step) (Settled, error)
-}
-
-// Settled is what became of a step.
-type Settled struct {
-	// Applied says that the step's files are in the granted folders.
-	Applied bool
-	Changes []event.Change
-	// Artifacts are those of the step's result, where they are now.
-	Artifacts []event.Artifact
-}
-
-// Options are what a Manager needs; Now and NewID may be left out.
-type Options struct {
-	Log    event.Log
-	Worker Worker
-	Logger *slog.Logger
-	Now    func() time.Time
-	NewID  func() string
-}
-
 // Manager owns the tasks of a host. Its methods may be called concurrently.
 type Manager struct {
-	opts Options
-	wg   sync.WaitGroup
+	opts  Options
+	wg    sync.WaitGroup
+	gates gates
 
-	mu     sync.Mutex
+	mu     sync.Mutex // taken after a task's lock, never before it
 	active map[string]*Task
 	closed bool
 }
@@ -85,6 +36,12 @@ func New(opts Options) *Manager {
 	if opts.Logger == nil {
 		opts.Logger = slog.New(slog.DiscardHandler)
 	}
+	if opts.ParkAfter <= 0 {
+		opts.ParkAfter = defaultParkAfter
+	}
+	if opts.OnAnswer == nil {
+		opts.OnAnswer = func(context.Context, string, string, event.ApprovalAsked, event.ApprovalAnswered) error { return nil }
+	}
 	return &Manager{opts: opts, active: map[string]*Task{}}
 }
 
@@ -93,120 +50,91 @@ func (m *Manager) Start(ctx context.Context, spec Spec) (string, error) {
 	if err := m.opts.Worker.Check(ctx, spec); err != nil {
 		return "", err
 	}
-	created := event.TaskCreated{
-		Title: title(spec.Input), Input: spec.Input, Folders: spec.Folders, Cwd: spec.Cwd,
-		SandboxRequested: spec.Sandbox, Mode: spec.Mode, PluginDirs: spec.PluginDirs, Interactive: spec.Interactive,
-	}
 	id := m.opts.NewID()
-	lease, err := m.lease(ctx, id)
+	_, err := m.launch(ctx, run{id: id, spec: spec, first: spec.created(), fresh: true})
 	if err != nil {
 		return "", err
 	}
-	return id, m.launch(ctx, lease, spec, State{}, created)
+	return id, nil
 }
 
 // Resume runs an ended task again from what its log knows: steps that were
-// done stay done, an unfinished one runs again from the top.
+// done stay done, an unfinished one runs again from the top. For a sub-agent
+// the task at the top is resumed, which takes its sub-agents up again.
 func (m *Manager) Resume(ctx context.Context, id string, interactive bool) error {
-	lease, err := m.lease(ctx, id) // before reading, so that what is read stands
+	root, err := m.root(ctx, id)
 	if err != nil {
 		return err
 	}
-	s, spec, err := m.resumable(ctx, id, interactive)
-	if err != nil {
-		lease.Release()
-		return err
-	}
-	return m.launch(ctx, lease, spec, *s, event.TaskResumed{Reason: "asked for"})
+	return m.resume(ctx, root, resuming{reason: "asked for", interactive: &interactive})
 }
 
-// resumable returns what a resumed task goes on from.
-func (m *Manager) resumable(ctx context.Context, id string, interactive bool) (*State, Spec, error) {
-	s, err := m.State(ctx, id)
-	if err != nil {
-		return nil, Spec{}, err
-	}
-	if s.Status == event.StatusDone {
-		return nil, Spec{}, &pluginsdk.Error{
-			Kind: pluginsdk.ErrConflict, Message: "task " + id + " is done",
-			Next: "start it anew with `cowork run`",
+// resuming says how a task is taken up again.
+type resuming struct {
+	reason      string
+	interactive *bool // nil: as the task was created
+	done        bool  // also one that is done
+	// record is called with the state the task has; its payloads come before
+	// the resume, in the same append.
+	record func(s *State) ([]event.Payload, error)
+}
+
+func (m *Manager) resume(ctx context.Context, id string, how resuming) error {
+	_, err := m.launch(ctx, run{id: id, first: event.TaskResumed{Reason: how.reason}, prepare: func(s *State) (Spec, []event.Payload, error) {
+		spec := specOf(s)
+		spec.Root = m.rootOf(ctx, s)
+		if how.interactive != nil {
+			spec.Interactive = *how.interactive
 		}
+		if err := runnable(s); err != nil {
+			return spec, nil, err
+		}
+		if s.Status == event.StatusDone && !how.done {
+			return spec, nil, &pluginsdk.Error{
+				Kind: pluginsdk.ErrConflict, Message: "task " + id + " is done",
+				Next: "start it anew with `cowork run`",
+			}
+		}
+		if err := m.opts.Worker.Check(ctx, spec); err != nil {
+			return spec, nil, err
+		}
+		if how.record == nil {
+			return spec, nil, nil
+		}
+		before, err := how.record(s)
+		return spec, before, err
+	}})
+	return err
+}
+
+// runnable refuses a task that came from elsewhere.
+func runnable(s *State) error {
+	if !s.Imported {
+		return nil
 	}
-	c := s.Created
-	spec := Spec{
-		Input: c.Input, Folders: c.Folders, Cwd: c.Cwd, Sandbox: c.SandboxRequested, Mode: c.Mode,
-		Parent: s.Parent, PluginDirs: c.PluginDirs, Interactive: interactive,
+	return &pluginsdk.Error{
+		Kind: pluginsdk.ErrDenied, Message: "task " + s.ID + " was imported: it can be read, and never runs here",
+		Next: "start a task of your own with `cowork run`",
 	}
-	return s, spec, m.opts.Worker.Check(ctx, spec)
+}
+
+// errAtWork is the kind of the error for what needs a task nobody works on.
+var errAtWork = fmt.Errorf("at work: %w", pluginsdk.ErrConflict)
+
+func atWork(id string) error {
+	return &pluginsdk.Error{
+		Kind: errAtWork, Message: "task " + id + " is at work",
+		Next: "watch it with `cowork task show --follow " + id + "`",
+	}
 }
 
 // lease makes this manager the owner of a task that nobody works on.
 func (m *Manager) lease(ctx context.Context, id string) (*event.Lease, error) {
 	lease, err := m.opts.Log.Lease(ctx, id, "host")
 	if errors.Is(err, pluginsdk.ErrConflict) {
-		return nil, &pluginsdk.Error{Kind: pluginsdk.ErrConflict, Message: "task " + id + " is at work", Next: "watch it with `cowork task show --follow " + id + "`"}
+		return nil, atWork(id)
 	}
 	return lease, err
-}
-
-// launch sets a task to work; the lease is released when it is over.
-func (m *Manager) launch(ctx context.Context, lease *event.Lease, spec Spec, state State, first event.Payload) error {
-	id := lease.Task()
-	t := &Task{ID: id, Spec: spec, log: m.opts.Log, state: state, done: make(chan struct{}), waiting: map[string]chan struct{}{}}
-	workCtx, cancel := context.WithCancelCause(context.WithoutCancel(ctx))
-	t.cancel = cancel
-	m.mu.Lock()
-	if m.closed {
-		m.mu.Unlock()
-		lease.Release()
-		cancel(nil)
-		return fmt.Errorf("%w: %w", pluginsdk.ErrUnavailable, errClosing)
-	}
-	m.active[id] = t
-	m.wg.Add(1)
-	m.mu.Unlock()
-	if err := t.Record(ctx, first); err != nil {
-		m.forget(t, lease)
-		cancel(nil)
-		return err
-	}
-	go m.work(workCtx, t, lease)
-	return nil
-}
-
-// work runs the worker and records how it ended.
-func (m *Manager) work(ctx context.Context, t *Task, lease *event.Lease) {
-	defer t.cancel(nil)
-	defer m.forget(t, lease)
-	started := m.opts.Now()
-	done := m.guarded(ctx, t)
-	done.Usage.DurationMS = m.opts.Now().Sub(started).Milliseconds()
-	if err := t.end(ctx, done); err != nil {
-		m.opts.Logger.Error("the end of a task could not be recorded", "task", t.ID, "error", err)
-	}
-}
-
-// guarded runs the worker. Its panic is the end of the task, not of the host.
-func (m *Manager) guarded(ctx context.Context, t *Task) (done event.TaskDone) {
-	defer func() {
-		if p := recover(); p != nil {
-			m.opts.Logger.Error("the worker of a task panicked", "task", t.ID, "panic", fmt.Sprint(p), "stack", string(debug.Stack()))
-			done = event.TaskDone{Status: event.StatusFailed, Error: &event.Error{
-				Code: "internal", Message: fmt.Sprintf("cowork made a mistake in the middle of the task: %v", p),
-				Next: "please report it, with the host's log",
-			}}
-		}
-	}()
-	return m.opts.Worker.Work(ctx, t)
-}
-
-func (m *Manager) forget(t *Task, lease *event.Lease) {
-	m.mu.Lock()
-	delete(m.active, t.ID)
-	m.mu.Unlock()
-	lease.Release()
-	close(t.done)
-	m.wg.Done()
 }
 
 func (m *Manager) task(id string) *Task {
@@ -233,39 +161,42 @@ func (m *Manager) Active() int {
 	return len(m.active)
 }
 
-// Stop asks a task to stop and returns when it has, or when ctx ends. A task
-// that is not at work is left as it is.
-func (m *Manager) Stop(ctx context.Context, id string) error {
-	t := m.task(id)
-	if t == nil {
-		_, err := m.State(ctx, id)
-		return err
-	}
-	if err := t.Record(ctx, event.TaskStopping{Reason: "asked for"}); err != nil {
-		m.opts.Logger.Error("record stop", "task", id, "error", err)
-	}
-	t.cancel(errStopped)
-	select {
-	case <-t.done:
-		return nil
-	case <-ctx.Done():
-		return ctx.Err()
-	}
-}
-
-// Answer gives an answer to an open question of a task at work; the first one
-// stands.
-func (m *Manager) Answer(ctx context.Context, id, question, value string) error {
-	t := m.task(id)
-	if t == nil {
-		return &pluginsdk.Error{Kind: pluginsdk.ErrConflict, Message: "task " + id + " is not at work, so it asks nothing", Next: "resume it with `cowork task resume " + id + "`"}
-	}
-	return t.reply(ctx, question, value)
-}
-
-// State returns what is known of a task. An unknown one is a
-// [pluginsdk.ErrNotFound].
+// State returns what is known of a task, with the usage and the open approvals
+// of the sub-agents at work. An unknown task is a [pluginsdk.ErrNotFound].
 func (m *Manager) State(ctx context.Context, id string) (*State, error) {
+	s, err := m.own(ctx, id)
+	if err != nil {
+		return nil, err
+	}
+	err = m.below(ctx, id, func(h event.Head) error {
+		if s.Below == nil {
+			s.Below = map[string]int64{}
+		}
+		s.Below[h.Task] = h.Last
+		return nil
+	})
+	if err != nil {
+		return nil, err
+	}
+	if s.Waiting, err = m.waiting(ctx, s); err != nil {
+		return nil, err
+	}
+	m.live(s)
+	return s, nil
+}
+
+// own is the state of a task without what its sub-agents add to it.
+func (m *Manager) own(ctx context.Context, id string) (*State, error) {
+	if t := m.task(id); t != nil {
+		if s := t.State(); s.Last > 0 {
+			return &s, nil
+		}
+	}
+	return m.read(ctx, id)
+}
+
+// read folds a task's log.
+func (m *Manager) read(ctx context.Context, id string) (*State, error) {
 	var s State
 	for e, err := range m.opts.Log.Read(ctx, id, 1) {
 		if err != nil {
@@ -274,28 +205,36 @@ func (m *Manager) State(ctx context.Context, id string) (*State, error) {
 		s.Fold(e)
 	}
 	if s.Last == 0 {
-		return nil, &pluginsdk.Error{Kind: pluginsdk.ErrNotFound, Message: fmt.Sprintf("there is no task %.100s", id), Next: "list them with `cowork task ls`"}
+		return nil, unknown(id)
 	}
 	return &s, nil
 }
 
-// Note records something that happened to a task that is not at work, such as
-// an undo.
+func unknown(id string) error {
+	return &pluginsdk.Error{Kind: pluginsdk.ErrNotFound, Message: fmt.Sprintf("there is no task %.100s", id), Next: "list them with `cowork task ls`"}
+}
+
+// live replaces what a state knows of its sub-agents at work by what they have
+// used up to now.
+func (m *Manager) live(s *State) {
+	changed := false
+	for i := range s.Children {
+		c := &s.Children[i]
+		if t := m.task(c.Child); t != nil {
+			child := t.State()
+			m.live(&child)
+			c.Status, c.Usage, c.Error, changed = child.Status, child.Usage, child.Error, true
+		}
+	}
+	if changed {
+		s.total()
+	}
+}
+
+// Note records something that happened to a task, at work or not, such as an
+// undo.
 func (m *Manager) Note(ctx context.Context, id string, p event.Payload) error {
-	if t := m.task(id); t != nil {
-		return t.Record(ctx, p)
-	}
-	s, err := m.State(ctx, id)
-	if err != nil {
-		return err
-	}
-	e, err := event.New(p)
-	if err != nil {
-		return err
-	}
-	e.Parent = s.Parent
-	_, err = m.opts.Log.Append(ctx, id, s.Last, e)
-	return err
+	return m.with(ctx, id, func(t *Task) error { return t.record(ctx, p) })
 }
 
 // Close stops all tasks and waits for them. Tasks cut off here are resumable.
@@ -303,7 +242,7 @@ func (m *Manager) Close(ctx context.Context) error {
 	m.mu.Lock()
 	m.closed = true
 	for _, t := range m.active {
-		t.cancel(errClosing)
+		t.cut(errClosing)
 	}
 	m.mu.Unlock()
 	done := make(chan struct{})

@@ -90,7 +90,7 @@ func TestStop(t *testing.T) {
 	m := manager(t, log, asking(pluginsdk.Question{ID: "q"}))
 	id := start(t, m, task.Spec{Interactive: true})
 	until(t, log, id, event.KindQuestion)
-	if err := m.Stop(t.Context(), id); err != nil {
+	if err := m.Stop(t.Context(), id, false); err != nil {
 		t.Fatal(err)
 	}
 	s := state(t, m, id)
@@ -101,10 +101,10 @@ func TestStop(t *testing.T) {
 		t.Error("Stop returned while the task was at work")
 	}
 	before := s.Last
-	if err := m.Stop(t.Context(), id); err != nil || state(t, m, id).Last != before {
+	if err := m.Stop(t.Context(), id, false); err != nil || state(t, m, id).Last != before {
 		t.Errorf("a second stop: %v, last event %d, want %d", err, state(t, m, id).Last, before)
 	}
-	wantCode(t, m.Stop(t.Context(), "nosuch"), pluginsdk.ErrNotFound)
+	wantCode(t, m.Stop(t.Context(), "nosuch", false), pluginsdk.ErrNotFound)
 	if err := m.Answer(t.Context(), id, "q", "late"); !errors.Is(err, pluginsdk.ErrConflict) {
 		t.Errorf("an answer to a stopped task: %v, want a conflict", err)
 	}
@@ -120,7 +120,7 @@ func TestStopOfAWorkerThatDoesNotListen(t *testing.T) {
 	id := start(t, m, task.Spec{})
 	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Millisecond)
 	defer cancel()
-	wantCode(t, m.Stop(ctx, id), context.DeadlineExceeded)
+	wantCode(t, m.Stop(ctx, id, false), context.DeadlineExceeded)
 	if s := state(t, m, id); s.Status != event.StatusStopping {
 		t.Errorf("status %s, want stopping", s.Status)
 	}
@@ -198,11 +198,11 @@ func TestNobodyThereToAnswer(t *testing.T) {
 	t.Parallel()
 	m := manager(t, event.NewMemory(), asking(pluginsdk.Question{ID: "q", Text: "which?"}))
 	s := ended(t, m, start(t, m, task.Spec{}))
-	if s.Status != event.StatusFailed || s.Error.Code != "unavailable" || !strings.Contains(s.Error.Message, "which?") {
+	if s.Status != event.StatusParked || s.Error.Code != "unavailable" || !strings.Contains(s.Error.Message, "which?") {
 		t.Errorf("state %+v, error %+v", s, s.Error)
 	}
-	if len(s.Steps[0].Questions) > 0 {
-		t.Error("a question nobody can answer is in the log")
+	if len(s.Steps[0].Questions) != 1 {
+		t.Error("a question that a later run could be answered is not in the log")
 	}
 }
 
@@ -221,7 +221,7 @@ func TestResume(t *testing.T) {
 		t.Fatal(err)
 	}
 	until(t, log, id, event.KindLog)
-	if err := m.Stop(t.Context(), id); err != nil {
+	if err := m.Stop(t.Context(), id, false); err != nil {
 		t.Fatal(err)
 	}
 	stoppedAt := state(t, m, id).Last
@@ -381,7 +381,7 @@ func TestNote(t *testing.T) {
 		if err := m.Note(t.Context(), id, note); err != nil {
 			t.Errorf("%s: %v", when, err)
 		}
-		if err := m.Stop(t.Context(), id); err != nil {
+		if err := m.Stop(t.Context(), id, false); err != nil {
 			t.Fatal(err)
 		}
 	}

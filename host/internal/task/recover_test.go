@@ -243,7 +243,7 @@ func drive(t *testing.T, m *task.Manager, id string, kind event.Kind) {
 			continue
 		}
 		if kind == event.KindTaskStopping || kind == event.KindStepFailed {
-			if err := m.Stop(t.Context(), id); err != nil {
+			if err := m.Stop(t.Context(), id, false); err != nil {
 				t.Errorf("stop: %v", err)
 			}
 			return
@@ -256,12 +256,100 @@ func drive(t *testing.T, m *task.Manager, id string, kind event.Kind) {
 			if err := m.Answer(t.Context(), id, "q", "x"); err == nil {
 				return // the fault was over
 			}
-			if err := m.Stop(t.Context(), id); err != nil {
+			if err := m.Stop(t.Context(), id, false); err != nil {
 				t.Errorf("stop: %v", err)
 			}
 			return
 		case !errors.Is(err, pluginsdk.ErrConflict):
 			t.Fatalf("answer: %v", err)
 		}
+	}
+}
+
+// TestRecoverTrees settles tasks with a model as a killed host leaves them.
+func TestRecoverTrees(t *testing.T) {
+	t.Parallel()
+	created, turn := event.TaskCreated{Input: "x"}, event.TurnStarted{Turn: 1}
+	child := event.ChildStarted{Child: "k", Call: "c"}
+	queued := event.MessageQueued{ID: "m1", Text: "more", When: event.WhenNext}
+	for _, c := range []struct {
+		name        string
+		root, child []event.Payload
+		status      event.Status
+		code        string
+		childStatus event.Status // as the root knows it
+	}{
+		{"mid-turn", []event.Payload{created, turn, event.ModelCalled{}}, nil, event.StatusFailed, "interrupted", ""},
+		{"a handler done, the model's part not", []event.Payload{created, event.StepStarted{Step: "1"}, event.StepApplied{Step: "1"}, turn}, nil, event.StatusFailed, "interrupted", ""},
+		{"the last word missing", []event.Payload{created, turn, event.Completion{}}, nil, event.StatusDone, "", ""},
+		{"a message waits behind the turn", []event.Payload{created, turn, event.Completion{}, queued}, nil, event.StatusFailed, "interrupted", ""},
+		{"an approval open", []event.Payload{created, turn, approval("a")}, nil, event.StatusParked, "parked", ""},
+		{"an approval answered", []event.Payload{created, turn, approval("a"), event.ApprovalAnswered{ID: "a"}}, nil, event.StatusFailed, "interrupted", ""},
+		{"pausing", []event.Payload{created, turn, event.TaskPaused{}}, nil, event.StatusParked, "paused", ""},
+		{"stopping with an approval open", []event.Payload{created, turn, approval("a"), event.TaskStopping{}}, nil, event.StatusStopped, "stopped", ""},
+		{"a child mid-turn", []event.Payload{created, turn, child}, []event.Payload{created, turn}, event.StatusFailed, "interrupted", event.StatusFailed},
+		{"a child that asks", []event.Payload{created, turn, child}, []event.Payload{created, turn, approval("a")}, event.StatusParked, "parked", event.StatusParked},
+		{"a child that had parked", []event.Payload{created, turn, child}, []event.Payload{created, turn, approval("a"), event.TaskDone{Status: event.StatusParked}}, event.StatusParked, "parked", event.StatusParked},
+		{"a child that is done", []event.Payload{created, turn, child}, []event.Payload{created, turn, event.TaskDone{Status: event.StatusDone}}, event.StatusFailed, "interrupted", event.StatusDone},
+		{"a child that never began", []event.Payload{created, turn, child}, nil, event.StatusFailed, "interrupted", event.StatusFailed},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			t.Parallel()
+			log := killed(t, c.root...)
+			for _, p := range c.child {
+				e, err := event.New(p)
+				if err != nil {
+					t.Fatal(err)
+				}
+				e.Parent = "t"
+				if _, err := log.Append(t.Context(), "k", -1, e); err != nil {
+					t.Fatal(err)
+				}
+			}
+			m := manager(t, log, &worker{settle: func(string, task.Step) (task.Settled, error) {
+				return task.Settled{Applied: true}, nil
+			}})
+			for range 2 { // the second time changes nothing
+				if err := m.Recover(t.Context()); err != nil {
+					t.Fatal(err)
+				}
+			}
+			s := state(t, m, "t")
+			code := ""
+			if s.Error != nil {
+				code = s.Error.Code
+			}
+			if s.Status != c.status || code != c.code || count(t, log, "t", event.KindTaskDone) != 1 {
+				t.Errorf("status %s, error %+v, want %s %s", s.Status, s.Error, c.status, c.code)
+			}
+			if c.childStatus != "" && s.Children[0].Status != c.childStatus {
+				t.Errorf("the root knows its sub-agent as %s, want %s", s.Children[0].Status, c.childStatus)
+			}
+			if len(s.Queue) != len(fold(t, c.root...).Queue) {
+				t.Errorf("queue %+v", s.Queue)
+			}
+			if m.Active() != 0 {
+				t.Error("something runs")
+			}
+			if err := m.Resume(t.Context(), "t", false); (err == nil) != (c.status != event.StatusDone) {
+				t.Errorf("resume of a task that is %s: %v", c.status, err)
+			}
+		})
+	}
+}
+
+// TestSettledButUnfinished is a handler's step that was applied before the
+// model's part of the command began.
+func TestSettledButUnfinished(t *testing.T) {
+	t.Parallel()
+	log := killed(t, event.TaskCreated{}, event.StepStarted{Step: "1"}, event.StepResult{Step: "1"})
+	m := manager(t, log, &worker{settle: func(string, task.Step) (task.Settled, error) {
+		return task.Settled{Applied: true, Unfinished: true}, nil
+	}})
+	if err := m.Recover(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	if s := state(t, m, "t"); s.Status != event.StatusFailed || s.Error.Code != "interrupted" || s.Steps[0].Status != task.StepDone {
+		t.Errorf("status %s %+v, step %s", s.Status, s.Error, s.Steps[0].Status)
 	}
 }

@@ -86,7 +86,7 @@ func TestFold(t *testing.T) {
 		{"step failed", []event.Payload{started, event.StepFailed{Step: "1", Error: fault}}, func(s *task.State) {
 			s.Steps = with(func(st *task.Step) { st.Status, st.Error = task.StepFailed, fault })
 		}},
-		{"stopping", []event.Payload{event.TaskStopping{}}, func(s *task.State) { s.Status = event.StatusStopping }},
+		{"stopping", []event.Payload{event.TaskStopping{}}, func(s *task.State) { s.Status, s.StopAsked = event.StatusStopping, true }},
 		{"undone", []event.Payload{event.TaskUndone{Reversals: []event.Reversal{{Path: "a"}}}, event.TaskUndone{Reversals: []event.Reversal{{Path: "b"}}}}, func(s *task.State) {
 			s.Undone = []event.Reversal{{Path: "a"}, {Path: "b"}}
 		}},

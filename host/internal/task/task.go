@@ -4,19 +4,48 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"iter"
 	"maps"
 	"sync"
 	"time"
 
 	"github.com/cowork-host/cowork/host/internal/event"
+	"github.com/cowork-host/cowork/host/internal/plan"
 	"github.com/cowork-host/cowork/pluginsdk"
 )
 
-// errStopped is the cause of a context that Stop cancelled.
-var errStopped = errors.New("the task was stopped")
+// ErrParked says that a run must end as parked: it waits for the person and
+// nobody is there. It is a [pluginsdk.ErrUnavailable].
+var ErrParked = fmt.Errorf("parked: %w", pluginsdk.ErrUnavailable)
 
-// errClosing is the cause when the host itself ends.
-var errClosing = errors.New("the host is closing")
+// What [Task.Halt] returns.
+var (
+	// ErrStopAfter says that the run must end as stopped.
+	ErrStopAfter = errors.New("the task is to stop after this step")
+	// ErrPaused says that the run must end as parked, until it is resumed.
+	ErrPaused = errors.New("the task is paused")
+)
+
+var (
+	// errStopped is the cause of a context that Stop cancelled.
+	errStopped = errors.New("the task was stopped")
+	// errStoppedAbove is the cause in the sub-agents of a stopped task.
+	errStoppedAbove = fmt.Errorf("the task above: %w", errStopped)
+	// errClosing is the cause when the host itself ends.
+	errClosing = errors.New("the host is closing")
+	// errLeft is the cause in a sub-agent whose parent ended without it.
+	errLeft = errors.New("the task that started it has ended")
+)
+
+// Stopped reports whether ctx ended because the person stopped the task, or
+// the one above it.
+func Stopped(ctx context.Context) bool { return errors.Is(context.Cause(ctx), errStopped) }
+
+// StoppedAfter reports whether err is [ErrStopAfter].
+func StoppedAfter(err error) bool { return errors.Is(err, ErrStopAfter) }
+
+// Paused reports whether err is [ErrPaused].
+func Paused(err error) bool { return errors.Is(err, ErrPaused) }
 
 // Task is a task at work, as its [Worker] sees it. Its methods may be called
 // concurrently.
@@ -27,12 +56,58 @@ type Task struct {
 	ID string
 
 	log    event.Log
+	now    func() time.Time
+	m      *Manager // nil for a task that is only being settled
+	parent *Task    // at work as well; nil at the top and where it is not
+	root   *Task    // the top of what is at work, perhaps the task itself
 	cancel context.CancelCauseFunc
 	done   chan struct{}
+	end    event.TaskDone // set before done is closed
 
-	mu      sync.Mutex
-	state   State
-	waiting map[string]chan struct{} // by step and question id; closed by the answer
+	// Guarded by the manager's lock.
+	cause  error         // why it was cancelled
+	halt   error         // ErrStopAfter or ErrPaused
+	halted chan struct{} // closed when halt is set
+
+	unheard unheard // on the root, for its tree
+
+	mu       sync.Mutex
+	over     bool // its end is recorded
+	observer func(event.Event)
+	state    State
+	waiting  map[string]*listener // by key
+	children map[string]*Task     // at work since this run began
+}
+
+// unheard are the answers of a tree that came when nobody waited for them. The
+// zero value is empty.
+type unheard struct {
+	mu   sync.Mutex
+	keys map[string]struct{}
+}
+
+func (u *unheard) add(key string) {
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	if u.keys == nil {
+		u.keys = map[string]struct{}{}
+	}
+	u.keys[key] = struct{}{}
+}
+
+func (u *unheard) heard(key string) {
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	delete(u.keys, key)
+}
+
+// take empties the set and reports whether there was anything in it.
+func (u *unheard) take() bool {
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	n := len(u.keys)
+	u.keys = nil
+	return n > 0
 }
 
 // Record appends events; they are durable when it returns. An error means the
@@ -54,7 +129,7 @@ func (t *Task) record(ctx context.Context, payloads ...event.Payload) error {
 		if err != nil {
 			return err
 		}
-		e.Parent = t.Spec.Parent
+		e.Parent, e.Time = t.Spec.Parent, t.now().Round(0).UTC()
 		events[i] = e
 	}
 	// What has happened is recorded even when the task is being stopped.
@@ -66,41 +141,37 @@ func (t *Task) record(ctx context.Context, payloads ...event.Payload) error {
 	}
 	for i, e := range events {
 		e.Seq, e.Task = last-int64(len(events)-1-i), t.ID
-		if e.Time.IsZero() {
-			e.Time = time.Now().UTC()
-		}
 		t.state.Fold(e)
+		if t.observer != nil {
+			t.observer(e)
+		}
 	}
 	return nil
 }
 
-// end records how the task ended. A fault that passes, such as a full disk,
-// must not leave a task that is running for ever, so it tries again.
-func (t *Task) end(ctx context.Context, done event.TaskDone) error {
-	err := t.Record(ctx, done)
-	for _, wait := range [...]time.Duration{0, 100 * time.Millisecond, time.Second} {
-		if err == nil {
-			return nil
+// Observe calls f with every event of the task's log, from the first on, and
+// then with each as it is recorded, in the log's order, until the run is over.
+// It returns when f has seen all there are. f must not call the task.
+func (t *Task) Observe(ctx context.Context, f func(event.Event)) error {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	for e, err := range t.log.Read(ctx, t.ID, 1) {
+		if err != nil {
+			return fmt.Errorf("read the log of task %s: %w", t.ID, err)
 		}
-		<-time.After(wait)
-		// An append that failed may have been kept all the same.
-		head, headErr := t.log.Head(context.WithoutCancel(ctx), t.ID)
-		if headErr != nil {
-			continue
-		}
-		if head.Status == done.Status {
-			return nil
-		}
-		t.mu.Lock()
-		t.state.Last = head.Last
-		err = t.record(ctx, done)
-		t.mu.Unlock()
+		f(e)
 	}
-	return err
+	t.observer = f
+	return nil
 }
 
 // recordTimeout bounds one append; a log that hangs must not hang the task.
 const recordTimeout = 30 * time.Second
+
+// EventsOf returns the log of a sub-agent, from its first event to now.
+func (t *Task) EventsOf(ctx context.Context, child string) iter.Seq2[event.Event, error] {
+	return t.log.Read(ctx, child, 1)
+}
 
 // Show publishes a transient event to those who watch.
 func (t *Task) Show(p event.Payload) {
@@ -110,6 +181,23 @@ func (t *Task) Show(p event.Payload) {
 	}
 	e.Parent = t.Spec.Parent
 	_ = t.log.Publish(t.ID, e) // nobody may be watching
+}
+
+// Events returns the task's own log up to now.
+func (t *Task) Events(ctx context.Context) iter.Seq2[event.Event, error] {
+	return t.log.Read(ctx, t.ID, 1)
+}
+
+// EventsAfter returns the task's own log behind a sequence, up to now.
+func (t *Task) EventsAfter(ctx context.Context, seq int64) iter.Seq2[event.Event, error] {
+	return t.log.Read(ctx, t.ID, seq+1)
+}
+
+// State returns a copy of what is known of the task.
+func (t *Task) State() State {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return t.state.clone()
 }
 
 // Step returns what is known of a step, also from runs before a resume, and
@@ -126,90 +214,43 @@ func (t *Task) Step(id string) (Step, bool) {
 	return Step{}, false
 }
 
-// answer returns an answer already given; called with the lock held.
-func (t *Task) answer(step, id string) (string, bool) {
-	for _, st := range t.state.Steps {
-		if st.ID == step {
-			v, ok := st.Answers[id]
-			return v, ok
-		}
-	}
-	return "", false
-}
-
-// Ask puts a question of a step to the person and waits. An answer given in an
-// earlier run of the step is returned at once. When nobody can answer the
-// error is a [pluginsdk.ErrUnavailable].
-func (t *Task) Ask(ctx context.Context, step string, q pluginsdk.Question) (string, error) {
-	t.mu.Lock()
-	if v, ok := t.answer(step, q.ID); ok {
-		t.mu.Unlock()
-		return v, nil
-	}
-	if !t.Spec.Interactive {
-		t.mu.Unlock()
-		return "", &pluginsdk.Error{Kind: pluginsdk.ErrUnavailable, Message: "nobody is there to answer: " + q.Text}
-	}
-	key := step + "\x00" + q.ID
-	wait, asked := t.waiting[key]
-	if !asked {
-		if err := t.record(ctx, event.Question{Step: step, Question: q}); err != nil {
-			t.mu.Unlock()
-			return "", err
-		}
-		wait = make(chan struct{})
-		t.waiting[key] = wait
-	}
-	t.mu.Unlock()
-	select {
-	case <-wait:
-		t.mu.Lock()
-		defer t.mu.Unlock()
-		v, _ := t.answer(step, q.ID)
-		return v, nil
-	case <-ctx.Done():
-		return "", context.Cause(ctx)
-	}
-}
-
-// reply records the first answer to an open question and wakes who asked.
-func (t *Task) reply(ctx context.Context, id, value string) error {
+// EditPlan edits the plan and returns it as it is then: all edits or none.
+// by is "model" or "person".
+func (t *Task) EditPlan(ctx context.Context, by string, ops ...event.PlanOp) ([]plan.Step, error) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	for _, q := range t.state.Open() {
-		if q.ID != id {
-			continue
-		}
-		if err := allowed(q.Question, value); err != nil {
-			return err
-		}
-		if err := t.record(ctx, event.Answer{Step: q.Step, ID: id, Value: value}); err != nil {
-			return err
-		}
-		key := q.Step + "\x00" + id
-		if wait := t.waiting[key]; wait != nil {
-			close(wait)
-			delete(t.waiting, key)
-		}
-		return nil
+	if err := t.editPlan(ctx, by, ops); err != nil {
+		return nil, err
 	}
-	return &pluginsdk.Error{
-		Kind: pluginsdk.ErrNotFound, Message: fmt.Sprintf("task %s has no open question %q", t.ID, id),
-		Next: "see the open questions with `cowork task show " + t.ID + "`",
-	}
+	return t.state.clone().Plan, nil
 }
 
-func allowed(q pluginsdk.Question, value string) error {
-	if len(q.Choices) == 0 {
-		return nil
+// editPlan is called with the lock held.
+func (t *Task) editPlan(ctx context.Context, by string, ops []event.PlanOp) error {
+	if len(ops) == 0 {
+		return pluginsdk.Invalid("send at least one edit", "there is nothing to change in the plan of task %s", t.ID)
 	}
-	for _, c := range q.Choices {
-		if c.Value == value {
-			return nil
-		}
+	if _, err := plan.Apply(t.state.Plan, ops); err != nil {
+		return err
 	}
-	return pluginsdk.Invalid("answer with one of the choices", "%q is not a choice of the question %q", value, q.ID)
+	return t.record(ctx, event.PlanEdited{Ops: ops, By: by})
 }
 
-// Stopped reports whether ctx ended because the person stopped the task.
-func Stopped(ctx context.Context) bool { return errors.Is(context.Cause(ctx), errStopped) }
+// Halt is asked at every boundary between steps. It returns nil, or why the
+// run must end there: [ErrStopAfter] or [ErrPaused].
+func (t *Task) Halt() error {
+	if t.m == nil {
+		return nil
+	}
+	t.m.mu.Lock()
+	defer t.m.mu.Unlock()
+	return t.halt
+}
+
+// Root is the id of the task at the top of the tree.
+func (t *Task) Root() string {
+	if t.Spec.Root != "" {
+		return t.Spec.Root
+	}
+	return t.ID
+}

@@ -67,12 +67,18 @@ func finish(ctx context.Context, err error) event.TaskDone {
 	switch {
 	case err == nil:
 		return event.TaskDone{Status: event.StatusDone}
-	case task.Stopped(ctx):
+	case task.Stopped(ctx), task.StoppedAfter(err):
 		return event.TaskDone{Status: event.StatusStopped}
+	case task.Paused(err):
+		return event.TaskDone{Status: event.StatusParked}
 	case ctx.Err() != nil:
 		return event.TaskDone{Status: event.StatusFailed, Error: &event.Error{Code: "interrupted"}}
 	}
-	return event.TaskDone{Status: event.StatusFailed, Error: event.ErrorOf(err)}
+	done := event.TaskDone{Status: event.StatusFailed, Error: event.ErrorOf(err)}
+	if errors.Is(err, task.ErrParked) {
+		done.Status = event.StatusParked
+	}
+	return done
 }
 
 // asking is a worker that asks the questions in order and logs the answers.
@@ -83,6 +89,9 @@ func asking(questions ...pluginsdk.Question) *worker {
 		}
 		for _, q := range questions {
 			v, err := t.Ask(ctx, "1", q)
+			if errors.Is(err, task.ErrParked) {
+				return finish(ctx, err)
+			}
 			if err != nil {
 				return finish(ctx, errors.Join(err, t.Record(ctx, event.StepFailed{Step: "1", Error: event.ErrorOf(err)})))
 			}
